@@ -1,0 +1,73 @@
+#!/bin/sh
+# What a program pays inside: 50 000 opens and 1000 starts of a program, beside the same outside in
+# turns, and the memory of aigate's processes beside it. Only the ratios mean something elsewhere.
+# The opens are made a third time outside under a seccomp filter of one instruction, which allows
+# everything: what the kernel takes for having any filter at all.
+#
+#   cargo build --release --locked && benches/inside.sh [TURNS]
+set -eu
+
+cd "$(dirname "$0")/.."
+aigate=${AIGATE_BIN:-$PWD/target/release/aigate}
+command -v python3 >/dev/null || { echo "inside.sh: python3 is missing" >&2; exit 1; }
+
+# Not in /tmp, which the sandbox replaces.
+scratch=$(mktemp -d "${XDG_CACHE_HOME:-$HOME/.cache}/aigate-bench.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+mkdir -p "$scratch/app"
+echo KEY=1 >"$scratch/app/.env"
+cat >"$scratch/app/work.py" <<'PYTHON'
+import ctypes, os, sys, time
+if sys.argv[2] == "filter":
+    allow = ctypes.create_string_buffer(b"\x06\0\0\0\0\0\xff\x7f")
+    class Program(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
+    program = Program(1, ctypes.addressof(allow))
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    prctl(38, 1, 0, 0, 0)
+    assert prctl(22, 2, ctypes.byref(program), 0, 0) == 0, ctypes.get_errno()
+start = time.perf_counter()
+if sys.argv[1] == "opens":
+    for _ in range(50_000):
+        os.close(os.open("work.py", os.O_RDONLY))
+else:
+    for _ in range(1000):
+        os.waitpid(os.posix_spawn("/bin/true", ["true"], os.environ), 0)
+print((time.perf_counter() - start) * 1000)
+PYTHON
+
+python3 - "$aigate" "$scratch" "${1:-9}" <<'PYTHON'
+import os, statistics, subprocess, sys
+aigate, scratch, turns = sys.argv[1], sys.argv[2], int(sys.argv[3])
+at = {"env": {**os.environ, "HOME": scratch}, "cwd": f"{scratch}/app"}
+inside = [aigate, "exec", "--"]
+for work, places in (("opens", ("outside", "inside", "filter")), ("starts", ("outside", "inside"))):
+    times = {where: [] for where in places}
+    for turn in range(turns):
+        for where in sorted(times, reverse=turn % 2 == 0):
+            words = (inside if where == "inside" else []) + ["/usr/bin/python3", "work.py", work, where]
+            times[where].append(float(subprocess.check_output(words, **at)))
+    out = statistics.median(times["outside"])
+    for where in places[1:]:
+        taken = statistics.median(times[where])
+        print(f"{work:7} outside {out:8.1f} ms, {where} {taken:8.1f} ms, ratio {taken / out:.3f}")
+
+# Proportional, so that what processes share is counted once; without the command's own.
+def private(process):
+    with open(f"/proc/{process}/smaps_rollup") as rollup:
+        return sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
+
+for asks, script in (("nothing", "true"), ("for a name", "getent hosts refused.example")):
+    run = subprocess.Popen(inside + ["sh", "-c", f"{script}; echo there; read end"],
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **at)
+    run.stdout.readline()
+    own = [run.pid]
+    with open(f"/proc/{run.pid}/task/{run.pid}/children") as children:
+        own += children.read().split()
+    try:
+        print(f"memory beside a command that asks the network {asks}: "
+              f"{sum(map(private, own)) / 1024:.1f} MiB in {len(own)} processes")
+    except PermissionError:
+        print("memory: only root sees that of processes that are not dumpable")
+    run.communicate(b"\n")
+PYTHON

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Written by `aigate integrate`: starts what it is given in the sandbox.
+exec {aigate} exec --profile claude -- "$@"

@@ -1,0 +1,433 @@
+//! Runs one command in the sandbox of the project it is started in.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::image::{image, resolve_program};
+use super::record::{Recorder, Unrecorded};
+use super::refusals::Refused;
+use super::secrets;
+use crate::audit::{Event, Finish};
+use crate::config;
+use crate::egress;
+use crate::engine::limits::{Loss, Prepared};
+use crate::engine::linux::netns::{self, NetPlan};
+use crate::engine::live::{self, Live};
+use crate::engine::view::{View, Wanted};
+use crate::engine::{self, git, scan, sockets, supervisor};
+use crate::output::{self, Redacted};
+use crate::policy::{self, Audit, Grant, Layer, Network, Origin, Policy};
+use crate::redact::{self, Rules};
+
+pub use crate::engine::Exit;
+pub use crate::engine::plan::Plan;
+use crate::engine::scan::Found;
+
+/// A command to run.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The program: a name to look up on PATH, or a path.
+    pub program: OsString,
+    /// What the program is told about its own name; by default `program` as it was typed.
+    pub argv0: Option<OsString>,
+    /// Its arguments, without its name.
+    pub args: Vec<OsString>,
+    /// Which rules apply besides the files.
+    pub config: config::Request,
+    /// Where the program keeps its state: writable besides what the rules say.
+    pub state: Vec<PathBuf>,
+    /// Variables that the program gets whatever the caller has and the rules say.
+    pub env: Vec<(OsString, OsString)>,
+    /// Whether the log stays silent about it: it is our own attack, nobody's work.
+    pub unrecorded: bool,
+}
+
+impl Request {
+    /// Nothing to run yet, by these rules.
+    #[must_use]
+    pub fn here(config: config::Request) -> Self {
+        Self {
+            program: OsString::new(),
+            argv0: None,
+            args: Vec::new(),
+            config,
+            state: Vec::new(),
+            env: Vec::new(),
+            unrecorded: false,
+        }
+    }
+
+    fn load(&self) -> Result<Policy, config::Error> {
+        let mut policy = config::load(&self.config)?;
+        let origin = Origin::without_file(Layer::Profile, "state");
+        let grant = |path: &PathBuf| Grant {
+            path: path.clone(),
+            origin: origin.clone(),
+        };
+        policy.writable.extend(self.state.iter().map(grant));
+        if self.unrecorded {
+            policy.audit = Audit::Off;
+        }
+        Ok(policy)
+    }
+}
+
+/// Why nothing was run.
+#[derive(Debug)]
+pub enum Error {
+    /// The rules could not be read.
+    Config(config::Error),
+    /// The sandbox could not be made, or the program not started.
+    Engine(engine::Error),
+    /// The policy asks for what this build or host cannot enforce.
+    Unenforceable {
+        /// The key of the configuration.
+        what: &'static str,
+        /// `file:line` of the rule.
+        place: String,
+        /// What to do.
+        cure: &'static str,
+    },
+    /// The network cannot be what the policy or the environment says.
+    Network(String),
+    /// Ceilings cannot be enforced, and the policy wants them to be.
+    Limits(Vec<Loss>),
+    /// What is to be redacted cannot be searched for.
+    Redaction(redact::Error),
+    /// The caller's streams cannot be replaced by redacted ones.
+    Output(io::Error),
+    /// The run is not recorded, and the policy wants it to be.
+    Unrecorded(Unrecorded),
+    /// A word of the command line that no program can be given.
+    NulByte(OsString),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => write!(f, "{error}"),
+            Self::Engine(error) => write!(f, "{error}"),
+            Self::Unenforceable { what, place, cure } => {
+                write!(
+                    f,
+                    "{what} ({place}) cannot be enforced here: {cure}; nothing was run"
+                )
+            }
+            Self::Network(why) => write!(f, "network: {why}; nothing was run"),
+            Self::Limits(losses) => {
+                for loss in losses {
+                    writeln!(f, "resource_limits: {loss}")?;
+                }
+                write!(f, "`required: true` refuses that; nothing was run")
+            }
+            Self::Redaction(error) => write!(f, "{error}; nothing was run"),
+            Self::Output(error) => write!(
+                f,
+                "mask_stdout: the output cannot be redacted: {error}; nothing was run"
+            ),
+            Self::Unrecorded(unrecorded) => unrecorded.fmt(f),
+            Self::NulByte(word) => write!(f, "{}: contains a NUL byte", word.display()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Error {
+    /// The exit code that tells shells and scripts what went wrong.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Engine(engine::Error::NotFound(_)) => 127,
+            Self::Engine(engine::Error::NotExecutable { .. }) => 126,
+            _ => 125,
+        }
+    }
+}
+
+impl From<config::Error> for Error {
+    fn from(error: config::Error) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+/// Where what scans found is kept, below the home directory.
+pub(super) const INDICES: &str = ".aigate/cache";
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The command's own end.
+    pub exit: Exit,
+    /// What could not be written into the log.
+    pub unrecorded: Option<Unrecorded>,
+    /// What the network refused.
+    pub refused: Vec<Refused>,
+}
+
+/// Runs the command and tells how it ended.
+pub fn run(request: &Request) -> Result<Ended, Error> {
+    let policy = request.load()?;
+    let home = policy.home.clone();
+    let argv0 = request.argv0.as_ref().unwrap_or(&request.program);
+    let command: Vec<_> = [argv0].into_iter().chain(&request.args).cloned().collect();
+    let profile = request.config.profile.as_ref();
+    let started = Event::RunStarted {
+        command: &command,
+        cwd: &request.config.cwd,
+        project: &policy.project,
+        profile: profile.map(|profile| profile.name.as_str()),
+    };
+    let (recorder, noted) = Recorder::start(&policy, &started).map_err(Error::Unrecorded)?;
+    let result = confine(request, policy, &recorder);
+    let failure = result.as_ref().err().map(ToString::to_string);
+    let finish = match (&result, &failure) {
+        (Ok(Exit::Code(code)), _) => Finish::Code(*code),
+        (Ok(Exit::Signal(signal)), _) => Finish::Signal(*signal),
+        (Err(_), why) => Finish::Failed(why.as_deref().unwrap_or_default()),
+    };
+    let unrecorded = recorder.end(finish, &home).or(noted);
+    match (result?, unrecorded) {
+        (_, Some(unrecorded)) if recorder.is_required() => Err(Error::Unrecorded(unrecorded)),
+        (exit, unrecorded) => Ok(Ended {
+            exit,
+            unrecorded,
+            refused: recorder.refused(),
+        }),
+    }
+}
+
+fn confine(request: &Request, policy: Policy, recorder: &Recorder) -> Result<Exit, Error> {
+    let files = live::Files::now(policy_files(&request.config, &policy));
+    let found = scan::find(&policy, &policy.home.join(INDICES))?;
+    let redacted = redact(&policy, &found, recorder)?;
+    let foreground = matches!(redacted, Some(Redacted::Relayed));
+    let result = confine_here(request, policy, files, &found, recorder, foreground);
+    if let Some(Redacted::Pumped(pump)) = redacted {
+        pump.finish();
+    }
+    result
+}
+
+/// Puts redaction between the command and the caller, if the policy asks for it.
+fn redact(policy: &Policy, found: &Found, recorder: &Recorder) -> Result<Option<Redacted>, Error> {
+    if policy.redact.is_empty() {
+        return Ok(None);
+    }
+    let values = secrets::values(policy, &found.hidden);
+    let rules = Rules::compile(&policy.redact, values).map_err(Error::Redaction)?;
+    let tell = |rule: &Origin, stream: &'static str, count| {
+        recorder.note(&Event::Redacted {
+            rule,
+            stream,
+            count,
+        });
+    };
+    output::redact(&rules, &tell)
+        .map(Some)
+        .map_err(Error::Output)
+}
+
+fn confine_here(
+    request: &Request,
+    policy: Policy,
+    files: live::Files,
+    found: &Found,
+    recorder: &Recorder,
+    foreground: bool,
+) -> Result<Exit, Error> {
+    let limits = limits(&policy, recorder)?;
+    let temporary = temporary(&policy)?;
+    let temporary = temporary.as_ref().map(TempDir::path);
+    let plan = plan(&policy, found, &request.config.cwd, temporary)?.limited(limits.own);
+    let image = image(request, &policy, temporary)?;
+    let live = Live {
+        files,
+        reload: &|| {
+            let policy = request.load().ok();
+            let readable = policy.is_some();
+            recorder.note(&Event::PolicyChanged { readable });
+            policy
+        },
+    };
+    let settings = broker_settings()?;
+    let broker = |sockets, policy: &Policy| {
+        let (rules, settings) = (broker_rules(policy), settings.clone());
+        let told = recorder.of_broker(&policy.project);
+        let broker = egress::Broker::start(sockets, rules, settings, told)?;
+        let follow = move |policy: &Policy| broker.update(broker_rules(policy));
+        Ok(Box::new(follow) as Box<dyn Fn(&Policy)>)
+    };
+    let run = supervisor::Run {
+        policy,
+        plan: &plan,
+        image: &image,
+        live,
+        broker: &broker,
+        foreground,
+        group: limits.group.as_ref(),
+        // Without it the next start reads the directories again.
+        afterwards: &|| found.indexes.iter().for_each(|index| drop(index.write())),
+    };
+    Ok(supervisor::run(run)?)
+}
+
+/// Ceilings that are not enforced here are told, or refused.
+fn limits(policy: &Policy, recorder: &Recorder) -> Result<Prepared, Error> {
+    let prepared = engine::limits::prepare(&policy.limits);
+    if policy.limits.required.is_some() && !prepared.losses.is_empty() {
+        return Err(Error::Limits(prepared.losses));
+    }
+    for loss in &prepared.losses {
+        recorder.note(&Event::Unenforced {
+            limit: loss.limit,
+            why: &format!("{}; {}", loss.instead, loss.why),
+            rule: &loss.origin,
+        });
+    }
+    Ok(prepared)
+}
+
+/// What [`run`] would do, without doing it.
+pub fn dry_run(request: &Request) -> Result<Plan, Error> {
+    let policy = request.load()?;
+    resolve_program(&request.program, &request.config.cwd)?;
+    let found = scan::find(&policy, &policy.home.join(INDICES))?;
+    plan(&policy, &found, &request.config.cwd, None)
+}
+
+/// The directory for temporary files of one run, where `/tmp` is the host's inside too.
+fn temporary(policy: &Policy) -> Result<Option<TempDir>, Error> {
+    if policy.engine != policy::Engine::Landlock {
+        return Ok(None);
+    }
+    let mut builder = tempfile::Builder::new();
+    let made = builder
+        .prefix("aigate-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir();
+    let what = "a temporary directory";
+    made.map(Some)
+        .map_err(|source| engine::Error::Call { what, source }.into())
+}
+
+/// Every file whose change changes the policy, present or not.
+fn policy_files(request: &config::Request, policy: &Policy) -> Vec<PathBuf> {
+    let (home, project) = (&policy.home, &policy.project);
+    // The policy was loaded a moment ago, so the directories can be looked at.
+    let files = config::discover::files(&request.cwd, project, home);
+    let mut files = files.unwrap_or_default();
+    files.extend([
+        request.managed.clone(),
+        home.join(".aigate/config.yaml"),
+        config::trust::project_file(home, project),
+        project.join(config::discover::FILE),
+    ]);
+    files
+}
+
+fn plan(
+    policy: &Policy,
+    found: &Found,
+    cwd: &Path,
+    temporary: Option<&Path>,
+) -> Result<Plan, Error> {
+    let paths = |grants: &[Grant]| grants.iter().map(|g| g.path.clone()).collect::<Vec<_>>();
+    let reopened = policy.read.reopened().map(|(path, _)| path.to_owned());
+    let sockets = paths(&policy.unix_sockets);
+    let is_open = |socket: &PathBuf| sockets.iter().any(|open| socket.starts_with(open));
+    let closed = sockets::of_host()
+        .into_iter()
+        .filter(|socket| !is_open(socket));
+    let git = git::elsewhere(&policy.project);
+    let git_data = git.iter().flat_map(|git| git.writable.iter().cloned());
+    let git_code = git.iter().flat_map(|git| git.protected.iter().cloned());
+    let hidden = found.hidden.iter().cloned().chain(denied_programs(policy));
+    let wanted = Wanted {
+        project: policy.project.clone(),
+        home: policy.home.clone(),
+        writable: paths(&policy.writable)
+            .into_iter()
+            .chain(git_data)
+            .chain(temporary.map(Path::to_owned))
+            .collect(),
+        copy_on_write: paths(&policy.copy_on_write),
+        readable: reopened.chain(sockets.iter().cloned()).collect(),
+        protected: found.protected.iter().cloned().chain(git_code).collect(),
+        hidden: hidden.chain(closed).collect(),
+        cwd: cwd.to_owned(),
+        texts: network_texts(policy.network),
+        network: network(policy),
+    };
+    Ok(Plan::new(&View::resolve(&wanted)?).by(policy)?)
+}
+
+fn network(policy: &Policy) -> Option<NetPlan> {
+    match policy.network {
+        Network::Open => None,
+        Network::Off => Some(NetPlan::off()),
+        Network::Filtered => Some(NetPlan::filtered(&policy.net, &policy.publish_ports)),
+    }
+}
+
+/// Who is asked for names inside: the broker, and no daemon of the host.
+fn network_texts(network: Network) -> Vec<(PathBuf, String)> {
+    if network != Network::Filtered {
+        return Vec::new();
+    }
+    let name = nix::sys::utsname::uname().map(|host| host.nodename().to_owned());
+    let name = name.unwrap_or_default();
+    let nsswitch = fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
+    vec![
+        ("/etc/resolv.conf".into(), netns::resolv_conf()),
+        ("/etc/hosts".into(), netns::hosts(&name.to_string_lossy())),
+        ("/etc/nsswitch.conf".into(), netns::nsswitch(&nsswitch)),
+    ]
+}
+
+/// How the host itself reaches the network.
+fn broker_settings() -> Result<egress::Settings, Error> {
+    let variable = |name: &str| env::var(name).ok();
+    Ok(egress::Settings {
+        files: egress::HostFiles::default(),
+        upstream: egress::Upstream::from_variables(variable).map_err(Error::Network)?,
+    })
+}
+
+fn broker_rules(policy: &Policy) -> egress::Rules {
+    egress::Rules {
+        net: policy.net.clone(),
+        publish_ports: policy.publish_ports.clone(),
+    }
+}
+
+/// Every copy on PATH of each program that may not be started. A rule on arguments denies the whole
+/// program: what the arguments will be is not known to a mask.
+fn denied_programs(policy: &Policy) -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let dirs: Vec<_> = env::split_paths(&path)
+        .filter(|dir| dir.is_absolute())
+        .collect();
+    let copies = policy.exec.denied().flat_map(|rule| match &rule.program {
+        crate::policy::exec::Program::Path(path) => vec![path.clone()],
+        crate::policy::exec::Program::Name(name) => dirs
+            .iter()
+            .map(|dir| dir.join(name))
+            .chain([policy.project.join(name)])
+            .collect(),
+    });
+    copies.filter(|path| path.is_file()).collect()
+}

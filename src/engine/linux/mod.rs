@@ -1,0 +1,14 @@
+//! The native engine: namespaces, an edited copy of the mount tree, Landlock and seccomp, without
+//! any privilege and without any other program.
+
+pub(in crate::engine) mod fence;
+pub(crate) mod init;
+pub(in crate::engine) mod keeper;
+pub(crate) mod message;
+mod mounts;
+pub mod netns;
+mod orphans;
+pub(in crate::engine) mod scope;
+pub mod seccomp;
+
+pub(crate) use mounts::{KERNEL_MEMORY, KERNEL_WIDE, NODES};

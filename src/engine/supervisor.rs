@@ -1,0 +1,487 @@
+//! The process outside: makes the sandbox, passes signals on, waits, and tells how it ended.
+//!
+//! It stays in the caller's process group and on the caller's terminal, so that the shell's job
+//! control, resizing and Ctrl-C reach the command as they would without us.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::SystemTime;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, raise};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::sys::stat::SFlag;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
+
+use super::limits::Group;
+use super::linux::init::{self, Start};
+use super::linux::keeper;
+use super::linux::message::{Report, send_signal};
+use super::linux::seccomp;
+use super::live::{Live, Watch};
+use super::plan::Plan;
+use super::unfit::Unfit;
+use super::{Error, Exit};
+use crate::policy::Policy;
+use crate::sys::handover::BrokerSockets;
+use crate::sys::process::{self, Cloned};
+
+/// Signals that a person or program sends us and means for the command.
+const FORWARDED: [Signal; 12] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGCONT,
+    Signal::SIGTSTP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGWINCH,
+];
+
+/// How long the broker has, after the command has ended, to tell what was refused: milliseconds.
+const TELLS_WITHIN: u16 = 1000;
+
+fn call<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> Error {
+    move |source| Error::Call {
+        what,
+        source: source.into(),
+    }
+}
+
+/// Starts to serve the network of a sandbox, and returns how to make it follow another policy.
+pub type StartBroker<'a> = dyn Fn(BrokerSockets, &Policy) -> io::Result<Box<dyn Fn(&Policy)>> + 'a;
+
+/// One run: what is started, how, and where its policy comes from.
+pub struct Run<'a> {
+    /// The rules, for those who go on applying them while the command runs.
+    pub policy: Policy,
+    /// The sandbox.
+    pub plan: &'a Plan,
+    /// The command.
+    pub image: &'a process::Image,
+    /// How a changed policy reaches the running sandbox.
+    pub live: Live<'a>,
+    /// Who serves the sandbox's network, when it has one of its own with a way out.
+    pub broker: &'a StartBroker<'a>,
+    /// The control group that the sandbox enters, if it has one of its own.
+    pub group: Option<&'a Group>,
+    /// Whether the command leads the foreground of a session that is its own.
+    pub foreground: bool,
+    /// What the caller has to do, but not before the command runs.
+    pub afterwards: &'a dyn Fn(),
+}
+
+/// Runs the command in its sandbox and waits for it.
+///
+/// The caller must have one thread. Nothing has run when this returns an error, except with
+/// [`Error::Lost`] and [`Error::Keeper`].
+pub fn run(run: Run<'_>) -> Result<Exit, Error> {
+    refuse_directories()?;
+    let filters = seccomp::programs_for(&run.plan.maker).map_err(|error| Error::Call {
+        what: "seccomp",
+        source: io::Error::other(error.to_string()),
+    })?;
+    let (ours, theirs) = socketpair(
+        AddressFamily::Unix,
+        SockType::SeqPacket,
+        None,
+        SockFlag::SOCK_CLOEXEC,
+    )
+    .map_err(call("socketpair"))?;
+    let forwarded: SigSet = FORWARDED.into_iter().collect();
+    let blocked = forwarded
+        .thread_swap_mask(SigmaskHow::SIG_BLOCK)
+        .map_err(call("sigprocmask"))?;
+    let start = Start {
+        plan: run.plan,
+        filters: &filters,
+        image: run.image,
+        foreground: run.foreground,
+        group: run.group,
+        blocked: &blocked,
+    };
+    match process::clone3(flags(run.plan)).map_err(Error::Namespaces)? {
+        Cloned::Child => init::run(&start, theirs),
+        Cloned::Parent { pid, pidfd } => {
+            drop(theirs);
+            Supervisor {
+                init: Pid::from_raw(pid),
+                pidfd,
+                control: ours,
+                run,
+                helpers: Vec::new(),
+                namespaces: Vec::new(),
+                sockets: BrokerSockets::default(),
+                served: false,
+                started: false,
+                began: SystemTime::now(),
+            }
+            .supervise(&forwarded)
+        }
+    }
+}
+
+/// A directory as a standard stream would be a way around everything: `/proc/self/fd/0/..`.
+fn refuse_directories() -> Result<(), Error> {
+    let streams: [(&dyn AsFd, &'static str); 3] = [
+        (&io::stdin(), "standard input"),
+        (&io::stdout(), "standard output"),
+        (&io::stderr(), "standard error"),
+    ];
+    for (stream, name) in streams {
+        let status = nix::sys::stat::fstat(stream).map_err(call(name))?;
+        if SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR {
+            return Err(Error::DirectoryStream(name));
+        }
+    }
+    Ok(())
+}
+
+fn flags(plan: &Plan) -> i32 {
+    if !plan.maker.is_native() {
+        return 0;
+    }
+    let always = libc::CLONE_NEWUSER
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWCGROUP;
+    if plan.own_network {
+        always | libc::CLONE_NEWNET
+    } else {
+        always
+    }
+}
+
+struct Supervisor<'a> {
+    init: Pid,
+    pidfd: OwnedFd,
+    control: OwnedFd,
+    run: Run<'a>,
+    helpers: Vec<Helper>,
+    /// The sandbox's user and mount namespaces.
+    namespaces: Vec<OwnedFd>,
+    /// The broker's: kept here too, for the next one when a broker is killed.
+    sockets: BrokerSockets,
+    /// Whether a broker serves them. Most commands ask nothing of the network, and need none.
+    served: bool,
+    /// Whether the command has been started.
+    started: bool,
+    /// When it had not.
+    began: SystemTime,
+}
+
+/// What a process of ours beside the sandbox does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Keeps the masks in place.
+    Keeper,
+    /// Serves the network.
+    Broker,
+}
+
+/// A process of ours beside the sandbox; ends with it.
+struct Helper {
+    role: Role,
+    pid: Pid,
+    pidfd: OwnedFd,
+}
+
+/// Why a helper's process ended by itself: its exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// There is nothing left to help.
+    SandboxEnded = 0,
+    /// It could not work.
+    Failed = 1,
+    /// A file of the policy changed: to be started again with the new one.
+    PolicyChanged = 2,
+}
+
+/// What the supervisor was woken by.
+struct Woken {
+    reported: bool,
+    /// Somebody inside asks for the network, which nobody serves yet.
+    called: bool,
+    /// Indices into the helpers.
+    ended: Vec<usize>,
+}
+
+impl Supervisor<'_> {
+    fn supervise(mut self, forwarded: &SigSet) -> Result<Exit, Error> {
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let signals = SignalFd::with_flags(forwarded, flags).map_err(call("signalfd"))?;
+        let result = loop {
+            let woken = self.sleep(&signals)?;
+            self.forward(&signals)?;
+            if woken.reported {
+                match Report::receive(&self.control) {
+                    Ok(Some((Report::Namespaces, received))) => self.namespaces = received,
+                    Ok(Some((Report::Network, _))) => self.take_sockets()?,
+                    Ok(Some((Report::Ready, _))) => self.command_starts()?,
+                    Ok(Some((Report::Stopped, _))) => stop_with_the_command(),
+                    Ok(Some((report, _))) => break self.outcome(report),
+                    // A reset is how a killed peer looks; either way init is gone.
+                    Ok(None) | Err(_) => break Err(Error::Lost),
+                }
+            }
+            // After the report: when the command has ended, those who help it may have failed for that.
+            let served = if woken.called { self.serve() } else { Ok(()) };
+            if let Err(error) = served.and_then(|()| self.replace(&woken.ended)) {
+                let _ = kill(self.init, Signal::SIGKILL);
+                break Err(error);
+            }
+        };
+        self.wait_for_the_end()?;
+        result
+    }
+
+    fn sleep(&self, signals: &SignalFd) -> Result<Woken, Error> {
+        let own = [self.control.as_fd(), signals.as_fd()];
+        let helpers = self.helpers.iter().map(|helper| helper.pidfd.as_fd());
+        // Before the command runs there is nobody to ask.
+        let unserved = self.started && !self.served;
+        let calls = self.sockets.called().filter(|_| unserved);
+        let mut ready: Vec<_> = own
+            .into_iter()
+            .chain(helpers)
+            .chain(calls)
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+            .collect();
+        match poll(&mut ready, PollTimeout::NONE) {
+            Ok(_) | Err(nix::Error::EINTR) => {}
+            Err(error) => return Err(call("poll")(error)),
+        }
+        let awake = |fd: &PollFd<'_>| fd.any() == Some(true);
+        let (ended, calls) = ready[own.len()..].split_at(self.helpers.len());
+        Ok(Woken {
+            reported: awake(&ready[0]),
+            called: calls.iter().any(has_something),
+            ended: (0..ended.len()).filter(|at| awake(&ended[*at])).collect(),
+        })
+    }
+
+    /// Passes on what was sent to us alone; the terminal's own signals reach the command directly,
+    /// once there is one.
+    fn forward(&self, signals: &SignalFd) -> Result<(), Error> {
+        while let Some(info) = signals.read_signal().map_err(call("signalfd"))? {
+            // The kernel tells a hangup of the terminal to the session leader alone.
+            let hangup = info.ssi_signo == Signal::SIGHUP as u32;
+            if info.ssi_code <= libc::SI_USER || hangup || !self.started {
+                // Init may have ended in between; the next report says so.
+                drop(send_signal(&self.control, info.ssi_signo as i32));
+            }
+        }
+        Ok(())
+    }
+
+    fn outcome(&self, report: Report) -> Result<Exit, Error> {
+        match report {
+            Report::Ended { status } if status & 0x7f == 0 => Ok(Exit::Code(status >> 8)),
+            Report::Ended { status } => Ok(Exit::Signal(status & 0x7f)),
+            Report::StepFailed { step, errno } => Err(Error::Step {
+                step,
+                source: io::Error::from_raw_os_error(errno),
+            }),
+            Report::ExecFailed { errno } => {
+                let path = self.run.image.path().to_string_lossy().into_owned().into();
+                match errno {
+                    libc::ENOENT | libc::ENOTDIR => Err(Error::NotFound(path)),
+                    _ => Err(Error::NotExecutable {
+                        path,
+                        source: io::Error::from_raw_os_error(errno),
+                    }),
+                }
+            }
+            Report::NotMade => Err(Unfit::Bwrap.into()),
+            Report::Namespaces | Report::Network | Report::Ready | Report::Stopped => {
+                Err(Error::Lost)
+            }
+        }
+    }
+
+    fn command_starts(&mut self) -> Result<(), Error> {
+        self.started = true;
+        if !self.run.policy.publish_ports.is_empty() {
+            self.serve()?;
+        }
+        // It works in namespaces that it is let into.
+        if self.run.plan.maker.is_native() {
+            self.start(Role::Keeper)?;
+        }
+        (self.run.afterwards)();
+        // A reader at the end of a pipe must see it close when the command closes it. Errors of
+        // ours may still have to be told.
+        init::null_input_and_output().map_err(call("let go of the streams"))
+    }
+
+    /// Starts the broker, if the network needs one and has none.
+    fn serve(&mut self) -> Result<(), Error> {
+        if self.served || self.sockets.is_empty() {
+            return Ok(());
+        }
+        self.served = true;
+        self.start(Role::Broker)
+    }
+
+    fn start(&mut self, role: Role) -> Result<(), Error> {
+        match process::clone3(0).map_err(call("fork"))? {
+            Cloned::Parent { pid, pidfd } => {
+                let pid = Pid::from_raw(pid);
+                self.helpers.push(Helper { role, pid, pidfd });
+                Ok(())
+            }
+            // It has no streams to complain to: its exit status says that it could not work.
+            Cloned::Child => {
+                let done = init::null_streams().and_then(|()| self.work(role));
+                process::exit_now(done.unwrap_or(Ending::Failed) as i32)
+            }
+        }
+    }
+
+    fn take_sockets(&mut self) -> Result<(), Error> {
+        let sockets = BrokerSockets::receive(self.control.as_fd());
+        self.sockets = sockets.map_err(call("take the network's sockets"))?;
+        Ok(())
+    }
+
+    /// Serves the network until the sandbox ends.
+    fn broker(&mut self) -> io::Result<Ending> {
+        process::die_with_parent()?;
+        let policy_files = Watch::new(&self.run.live.files)?;
+        if self.run.live.files.have_changed() {
+            self.change_policy();
+        }
+        let follow = (self.run.broker)(std::mem::take(&mut self.sockets), &self.run.policy)?;
+        loop {
+            let sources = [self.pidfd.as_fd(), policy_files.as_fd()];
+            let mut ready = sources.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            match poll(&mut ready, PollTimeout::NONE) {
+                Ok(_) | Err(nix::Error::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if ready[0].any() == Some(true) {
+                return Ok(Ending::SandboxEnded);
+            }
+            if policy_files.changed()
+                && let Some(policy) = self.run.live.reload()
+            {
+                follow(&policy);
+            }
+        }
+    }
+
+    fn work(&mut self, role: Role) -> io::Result<Ending> {
+        match role {
+            Role::Broker => self.broker(),
+            Role::Keeper => {
+                let policy_files = Watch::new(&self.run.live.files)?;
+                if self.run.live.files.have_changed() {
+                    return Ok(Ending::PolicyChanged);
+                }
+                let init = self.pidfd.as_fd();
+                let own_network = self.run.plan.own_network;
+                let (policy, namespaces) = (&self.run.policy, &self.namespaces);
+                let began = self.began;
+                keeper::run(policy, &policy_files, init, namespaces, own_network, began)
+            }
+        }
+    }
+
+    /// A helper that was killed is started again; one that cannot work ends the sandbox, which
+    /// would go on without what it is for.
+    fn replace(&mut self, ended: &[usize]) -> Result<(), Error> {
+        for at in ended.iter().rev() {
+            let helper = self.helpers.swap_remove(*at);
+            match waitpid(helper.pid, None).map_err(call("waitpid"))? {
+                WaitStatus::Signaled(..) => self.start(helper.role)?,
+                WaitStatus::Exited(_, code) if code == Ending::PolicyChanged as i32 => {
+                    self.change_policy();
+                    self.start(helper.role)?;
+                    // What the kernel lets through follows the policy too, and the broker sees to it.
+                    self.serve()?;
+                }
+                WaitStatus::Exited(_, code) if code == Ending::SandboxEnded as i32 => {}
+                _ => {
+                    return Err(match helper.role {
+                        Role::Keeper => Error::Keeper,
+                        Role::Broker => Error::Broker,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the files deny now is hidden from the running command too. What they allow now counts
+    /// from the next start: a file that is already open could not be taken back either.
+    fn change_policy(&mut self) {
+        if let Some(policy) = self.run.live.reload() {
+            self.run.policy = policy;
+        }
+    }
+
+    /// Returns when the whole sandbox is gone: the kernel lets PID 1 go last.
+    fn wait_for_the_end(&mut self) -> Result<(), Error> {
+        let mut ended = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+        while let Err(error) = poll(&mut ended, PollTimeout::NONE) {
+            if error != nix::Error::EINTR {
+                return Err(call("poll")(error));
+            }
+        }
+        waitpid(self.init, None).map_err(call("waitpid"))?;
+        self.let_the_broker_tell()?;
+        for helper in self.helpers.drain(..) {
+            // It ends by itself, too, but for what happens to run late. Nobody waits: the kernel
+            // takes some milliseconds over its inotify, and it holds nothing of the caller's.
+            let _ = kill(helper.pid, Signal::SIGKILL);
+        }
+        Ok(())
+    }
+
+    /// What the kernel refused is told by the broker, and the command may have ended before that.
+    fn let_the_broker_tell(&mut self) -> Result<(), Error> {
+        let calls = self.sockets.called();
+        let mut calls: Vec<_> = calls.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        let ready = poll(&mut calls, PollTimeout::ZERO).unwrap_or(0) > 0;
+        if self.started && ready && calls.iter().any(has_something) {
+            drop(calls);
+            self.serve()?;
+        }
+        let broker = self.helpers.iter().find(|one| one.role == Role::Broker);
+        if let Some(broker) = broker {
+            // It sees that the sandbox has ended, and ends when it has told.
+            let mut ended = [PollFd::new(broker.pidfd.as_fd(), PollFlags::POLLIN)];
+            let _ = poll(&mut ended, PollTimeout::from(TELLS_WITHIN));
+        }
+        Ok(())
+    }
+}
+
+/// Whether something can be read: a socket whose network is gone only has an error.
+fn has_something(socket: &PollFd<'_>) -> bool {
+    let events = socket.revents();
+    events.is_some_and(|events| events.contains(PollFlags::POLLIN))
+}
+
+/// Stops this process as the command was stopped, so that the shell sees its job stop; gives the
+/// terminal back to the command's group when it goes on.
+fn stop_with_the_command() {
+    let terminal = std::fs::File::open("/dev/tty").ok();
+    let foreground = terminal.as_ref().and_then(|tty| tcgetpgrp(tty).ok());
+    // A stop cannot fail for oneself.
+    let _ = raise(Signal::SIGSTOP);
+    if let (Some(tty), Some(group)) = (terminal, foreground)
+        && group != getpgrp()
+    {
+        // SIGTTOU is blocked here; a group that ended meanwhile needs no terminal.
+        let _ = tcsetpgrp(tty, group);
+    }
+}

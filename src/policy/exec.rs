@@ -1,0 +1,146 @@
+//! Which programs must not be started, and with which arguments.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::origin::Origin;
+
+/// A denied program, or a denied use of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecRule {
+    /// Which program.
+    pub program: Program,
+    /// Words that must all appear among the arguments, in this order; empty denies every use.
+    pub args: Vec<String>,
+    /// Whether it re-allows instead of denying.
+    pub allows: bool,
+    /// Which file it stands in.
+    pub group: u16,
+    /// Whether it may cancel rules of earlier groups.
+    pub overrules: bool,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// How a rule names a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Program {
+    /// By its file name, wherever it lies.
+    Name(OsString),
+    /// By its absolute path.
+    Path(PathBuf),
+}
+
+impl Program {
+    fn is(&self, path: &Path) -> bool {
+        match self {
+            Program::Name(name) => path.file_name() == Some(name),
+            Program::Path(named) => named == path,
+        }
+    }
+}
+
+/// The rules on programs of one run.
+#[derive(Debug, Clone, Default)]
+pub struct ExecRules {
+    rules: Vec<ExecRule>,
+}
+
+impl ExecRules {
+    /// Rules in order of their groups.
+    #[must_use]
+    pub fn new(rules: Vec<ExecRule>) -> ExecRules {
+        ExecRules { rules }
+    }
+
+    /// Every rule in order of strength.
+    #[must_use]
+    pub fn rules(&self) -> &[ExecRule] {
+        &self.rules
+    }
+
+    /// The denials that no re-allow cancels.
+    pub fn denied(&self) -> impl Iterator<Item = &ExecRule> {
+        let denials = self
+            .rules
+            .iter()
+            .enumerate()
+            .filter(|(_, rule)| !rule.allows);
+        denials
+            .filter(|(at, deny)| !self.is_cancelled(*at, deny))
+            .map(|(_, rule)| rule)
+    }
+
+    /// Which rule denies starting `path` (a bare name is fine) with these arguments, if any.
+    #[must_use]
+    pub fn judge(&self, path: &Path, args: &[&OsStr]) -> Option<&Origin> {
+        let found = self
+            .denied()
+            .find(|rule| rule.program.is(path) && in_order(&rule.args, args));
+        found.map(|rule| &rule.origin)
+    }
+
+    fn is_cancelled(&self, at: usize, deny: &ExecRule) -> bool {
+        self.rules.iter().enumerate().any(|(by, allow)| {
+            let covers =
+                allow.program == deny.program && (allow.args.is_empty() || allow.args == deny.args);
+            let may = if allow.group == deny.group {
+                by > at
+            } else {
+                allow.overrules && allow.group > deny.group && !deny.origin.layer.is_pinned()
+            };
+            allow.allows && covers && may
+        })
+    }
+}
+
+/// Whether the words appear among the arguments in this order.
+///
+/// A plain word must be the next plain argument; options and what may be their value are passed
+/// over, so `kubectl delete` stops `kubectl -n prod delete pod` but `git push` lets
+/// `git commit -m push` be. A word that is itself an option may stand anywhere.
+fn in_order(words: &[String], args: &[&OsStr]) -> bool {
+    let mut at = 0;
+    for word in words {
+        loop {
+            let Some(arg) = args.get(at).map(|arg| arg.as_bytes()) else {
+                return false;
+            };
+            at += 1;
+            if arg == word.as_bytes() {
+                break;
+            }
+            let may_be_value = at >= 2 && args[at - 2].as_bytes().starts_with(b"-");
+            if !word.starts_with('-') && !arg.starts_with(b"-") && !may_be_value {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(words: &str, args: &str) -> bool {
+        let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        let args: Vec<&OsStr> = args.split_whitespace().map(OsStr::new).collect();
+        in_order(&words, &args)
+    }
+
+    #[test]
+    fn argument_words_are_found_behind_options_only() {
+        assert!(says("", "anything at all"));
+        assert!(says("delete", "delete pod"));
+        assert!(says("delete", "-n prod delete pod"));
+        assert!(says("delete", "--verbose delete"));
+        assert!(says("push --force", "push origin --force"));
+        assert!(says("push --force", "-C dir push --force"));
+        assert!(!says("push", "commit -m push"));
+        assert!(!says("delete", "get pod delete"));
+        assert!(!says("push --force", "push origin"));
+        assert!(!says("delete", ""));
+    }
+}

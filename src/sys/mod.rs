@@ -1,0 +1,32 @@
+//! System calls. The only place for `unsafe`; imports nothing of ours.
+//!
+//! Each function is one call (or one idiom of two) with its result as [`std::io::Result`]. Policy,
+//! order and error texts belong to the callers.
+#![expect(unsafe_code, reason = "system calls that no crate wraps")]
+
+pub mod auxv;
+pub mod datagram;
+pub mod dir;
+pub mod fd;
+pub mod handover;
+pub mod mount;
+pub mod netlink;
+pub mod netns;
+pub mod nft;
+pub mod probe;
+pub mod process;
+pub mod scm;
+pub mod sigpipe;
+pub mod socket;
+pub mod terminal;
+
+use std::io;
+
+/// Turns the -1 of a system call into the errno it left.
+fn cerr<T: Into<i64> + Copy>(result: T) -> io::Result<T> {
+    if result.into() == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
