@@ -1,0 +1,452 @@
+//! The real Claude Code behind its shim, talking to a scripted stand-in for the model.
+//!
+//! Every promise has its control arm: the same script without the shim, where the secret shows.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test reports by panicking"
+)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::{Host, Outcome, SECRET, World, place, process, quoted, skip, tool};
+
+/// Claude Code may start slowly on two busy cores.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A user who has Claude Code and guarded it, and the model that plays a script to it.
+struct Session {
+    world: World,
+    /// Ends with the session.
+    _model: Host,
+}
+
+impl Session {
+    /// `None` where the program or the stand-in is missing; the steps are those of the mock.
+    fn new(world: World, steps: &serde_json::Value) -> Option<Self> {
+        let (program, mocks) = (place::claude()?, place::mocks()?);
+        let bin = world.root().join("bin");
+        fs::create_dir_all(&bin).unwrap();
+        symlink(program, bin.join("claude")).unwrap();
+        let script = world.root().join("steps.json");
+        fs::write(&script, steps.to_string()).unwrap();
+        let mock = mocks.canonicalize().unwrap().join("mock_anthropic.py");
+        let model = world.host(&format!(
+            "exec python3 -u {} --script {} --log {} --max-seconds 600",
+            quoted(mock),
+            quoted(script),
+            quoted(world.root().join("requests"))
+        ));
+        let address = model.line().rsplit(' ').next().unwrap().to_owned();
+        let session = Self {
+            world: session_environment(world, &address),
+            _model: model,
+        };
+        let mut install = session.world.aigate();
+        install
+            .env("PATH", session.path(false))
+            .args(["shim", "install", "claude"]);
+        let installed = process::run(install);
+        assert!(installed.ok(), "{installed}");
+        // What a user does whose model is on this machine.
+        let mut allow = session.world.aigate();
+        allow.args(["allow", "net"]);
+        allow.arg(address.replace("http://127.0.0.1", "localhost"));
+        let allowed = process::run(allow);
+        assert!(allowed.ok(), "{allowed}");
+        Some(session)
+    }
+
+    /// PATH as after the installation, or as it was before.
+    fn path(&self, guarded: bool) -> std::ffi::OsString {
+        let shims = self.world.home().join(".aigate/shims");
+        let own = [shims, self.world.root().join("bin")];
+        let own = own.into_iter().skip(usize::from(!guarded));
+        let rest = place::environment(&self.world.home());
+        let rest = &rest
+            .iter()
+            .find(|(name, _)| name == "PATH")
+            .expect("a PATH")
+            .1;
+        std::env::join_paths(own.chain(std::env::split_paths(rest))).unwrap()
+    }
+
+    fn program(&self, name: &str, guarded: bool) -> Command {
+        let mut command = self
+            .world
+            .command(which::which_in(name, Some(self.path(guarded)), "/").unwrap());
+        command.env("PATH", self.path(guarded));
+        command
+    }
+
+    /// Types `claude ARGUMENTS`.
+    fn claude(&self, arguments: &[&str], guarded: bool) -> Outcome {
+        let mut command = self.program("claude", guarded);
+        command
+            .args(arguments)
+            .args(["--permission-mode", "bypassPermissions"]);
+        process::run_within(command, LIMIT)
+    }
+
+    /// `aigate integrate VERB claude`.
+    #[track_caller]
+    fn integrate(&self, verb: &str) {
+        let mut integrate = self.world.aigate();
+        integrate.args(["integrate", verb, "claude"]);
+        let done = process::run(integrate);
+        assert!(done.ok(), "{done}");
+    }
+
+    fn requests(&self) -> String {
+        fs::read_to_string(self.world.root().join("requests")).unwrap_or_default()
+    }
+}
+
+fn session_environment(world: World, address: &str) -> World {
+    let world = world
+        .env("ANTHROPIC_BASE_URL", address)
+        .env("ANTHROPIC_API_KEY", "dummy")
+        .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
+    // Claude Code refuses this mode to root, unless it is told that a sandbox is around it.
+    if nix::unistd::geteuid().is_root() {
+        world.env("IS_SANDBOX", "1")
+    } else {
+        world
+    }
+}
+
+fn world() -> World {
+    World::new()
+        .repository()
+        .file("README.md", "the readme of the project\n")
+        .secret(".env")
+        .secret("sub/deep/.env")
+        .home_secret(".ssh/id_ed25519")
+        .home_secret(".ssh/id_rsa")
+}
+
+macro_rules! session {
+    ($world:expr, $steps:ident) => {
+        session!(@ $world, &$steps)
+    };
+    ($world:expr, $steps:tt) => {
+        session!(@ $world, &serde_json::json!($steps))
+    };
+    (@ $world:expr, $steps:expr) => {
+        match Session::new($world, $steps) {
+            Some(session) => session,
+            None => skip!("Claude Code or ../shared/mocks is missing; test.sh installs the first"),
+        }
+    };
+}
+
+const READ_ALL: &str = "cat README.md; cat .env sub/deep/.env ~/.ssh/id_ed25519 ~/.ssh/id_rsa; \
+                        cp .env copy; cat copy; echo written > out.txt; ls -a; echo end";
+
+#[test]
+fn its_shell_reads_the_project_and_no_secret() {
+    let session = session!(world(), [{"command": READ_ALL}]);
+    let inside = session.claude(&["-p", "go"], true);
+    assert!(inside.ok() && inside.said("MOCK-FINAL 1"), "{inside}");
+    assert!(
+        inside.said("the readme of the project") && inside.said("end"),
+        "{inside}"
+    );
+    assert!(
+        !inside.said(SECRET) && !session.requests().contains(SECRET),
+        "ESCAPE: {inside}"
+    );
+    let written = session.world.project().join("out.txt");
+    assert_eq!(fs::read_to_string(&written).unwrap(), "written\n");
+    fs::remove_file(written).unwrap();
+    let outside = session.claude(&["-p", "go"], false);
+    assert!(
+        outside.said(SECRET) && session.requests().contains(SECRET),
+        "control arm: {outside}"
+    );
+}
+
+#[test]
+fn its_own_tools_are_confined_like_its_shell() {
+    let world = world();
+    let (project, home) = (world.project(), world.home());
+    let session = session!(world, [
+        {"tool": "Read", "input": {"file_path": project.join("README.md")}},
+        {"tool": "Read", "input": {"file_path": project.join("sub/deep/.env")}},
+        {"tool": "Read", "input": {"file_path": home.join(".ssh/id_rsa")}},
+        {"tool": "Write", "input": {"file_path": project.join("made.txt"), "content": "by a tool"}},
+        {"tool": "Write", "input": {"file_path": home.join(".zshrc"), "content": "evil"}},
+        {"tool": "Write", "input": {"file_path": project.join(".git/hooks/pre-commit"), "content": "evil"}}
+    ]);
+    let planted = [home.join(".zshrc"), project.join(".git/hooks/pre-commit")];
+    let inside = session.claude(&["-p", "go"], true);
+    assert!(
+        inside.said("MOCK-FINAL 6") && inside.said("the readme of the project"),
+        "{inside}"
+    );
+    assert!(!inside.said(SECRET), "ESCAPE: {inside}");
+    assert!(
+        !planted.iter().any(|path| path.exists()),
+        "ESCAPE: {inside}"
+    );
+    let made = project.join("made.txt");
+    assert_eq!(fs::read_to_string(&made).unwrap(), "by a tool");
+    fs::remove_file(made).unwrap();
+    let outside = session.claude(&["-p", "go"], false);
+    assert!(outside.said(SECRET), "control arm: {outside}");
+    assert!(
+        planted.iter().all(|path| path.exists()),
+        "control arm: {outside}"
+    );
+}
+
+#[test]
+fn its_state_is_kept_from_run_to_run() {
+    let session = session!(world(), [{"command": "echo first"}]);
+    let state = session.world.home().join(".claude.json");
+    assert!(
+        session
+            .claude(&["-p", "remember-the-word-marzipan"], true)
+            .ok()
+    );
+    let first = fs::read_to_string(&state).expect("~/.claude.json after the first run");
+    assert!(
+        first.contains("userID") || first.contains("projects"),
+        "{first}"
+    );
+    let before = session.requests().len();
+    let again = session.claude(&["-p", "and-now", "--continue"], true);
+    assert!(again.ok(), "{again}");
+    let later = session.requests()[before..].to_owned();
+    assert!(
+        later.contains("marzipan"),
+        "the first conversation was forgotten: {again}"
+    );
+    let identity = |text: &str| {
+        serde_json::from_str::<serde_json::Value>(text)
+            .unwrap()
+            .get("userID")
+            .cloned()
+    };
+    let second = fs::read_to_string(&state).unwrap();
+    assert_eq!(
+        identity(&first),
+        identity(&second),
+        "another user after the second run"
+    );
+}
+
+#[test]
+fn the_network_off_keeps_it_from_the_model() {
+    let session = session!(world(), [{"command": "echo hello"}]);
+    let mut off = session.world.aigate();
+    off.args(["deny", "net", "--all"]);
+    let off = process::run(off);
+    assert!(off.ok(), "{off}");
+    let mut run = session.program("claude", true);
+    run.args(["-p", "go"])
+        .env("CLAUDE_CODE_MAX_RETRIES", "0")
+        .env("API_TIMEOUT_MS", "3000");
+    let inside = process::run_within(run, LIMIT);
+    assert!(!inside.said("MOCK-FINAL"), "ESCAPE: {inside}");
+    assert!(session.requests().is_empty(), "ESCAPE: {inside}");
+    assert!(
+        session.claude(&["-p", "go"], false).said("MOCK-FINAL 1"),
+        "control arm"
+    );
+}
+
+#[test]
+fn its_exit_status_and_output_are_its_own() {
+    let session = session!(world(), [{"command": "true"}]);
+    let run = |arguments: &[&str], guarded: bool| {
+        let mut command = session.program("claude", guarded);
+        command.args(arguments);
+        process::run_within(command, LIMIT)
+    };
+    for arguments in [&["--version"][..], &["--no-such-flag"], &["mcp", "list"]] {
+        let (inside, outside) = (run(arguments, true), run(arguments, false));
+        assert_eq!(inside.code(), outside.code(), "{inside}\n{outside}");
+        assert_eq!(inside.out, outside.out, "{arguments:?}");
+    }
+}
+
+/// The model asks for a secret in two ways, and then for something harmless.
+fn asking_for_a_secret(world: &World) -> serde_json::Value {
+    serde_json::json!([
+        {"tool": "Read", "input": {"file_path": world.project().join(".env")}},
+        {"command": "cat sub/deep/.env"},
+        {"command": "echo harm''less"}
+    ])
+}
+
+#[test]
+fn its_hooks_tell_the_model_what_is_closed_and_how_to_ask() {
+    let world = world();
+    let steps = asking_for_a_secret(&world);
+    let session = session!(world, steps);
+    let before = session.claude(&["-p", "go"], true);
+    let plain = session.requests();
+    assert!(before.said("MOCK-FINAL 3"), "{before}");
+    assert!(
+        !plain.contains("aigate allow") && !plain.contains("aigate's sandbox"),
+        "control arm: without hooks nobody tells the model: {plain}"
+    );
+    session.integrate("install");
+    let after = session.claude(&["-p", "go"], true);
+    assert!(
+        after.said("MOCK-FINAL 3") && after.said("harmless"),
+        "{after}"
+    );
+    let told = session.requests()[plain.len()..].to_owned();
+    for (what, text) in [
+        ("at the start", "runs in aigate's sandbox"),
+        ("how to ask", "aigate allow read"),
+        ("of Read", "app/.env is denied: because of `.env`"),
+        ("of Bash", "app/sub/deep/.env is denied: because of `.env`"),
+    ] {
+        assert!(told.contains(text), "not told {what}: {told}");
+    }
+    assert!(!told.contains(SECRET), "ESCAPE: {told}");
+}
+
+#[test]
+fn outside_the_sandbox_its_hooks_refuse_to_start() {
+    let world = world();
+    let steps = asking_for_a_secret(&world);
+    let session = session!(world, steps);
+    session.integrate("install");
+    let refused = session.claude(&["-p", "go"], false);
+    assert!(
+        refused.said(".aigate/shims/claude") && !refused.said("MOCK-FINAL"),
+        "{refused}"
+    );
+    assert!(
+        !session.requests().contains("POST"),
+        "{}",
+        session.requests()
+    );
+    // Who insists is told, and the rules are asked all the same.
+    let config = session.world.home().join(".aigate/config.yaml");
+    fs::write(config, "hook: {outside: warn}\n").unwrap();
+    let warned = session.claude(&["-p", "go"], false);
+    let told = session.requests();
+    assert!(warned.said("harmless") && !warned.said(SECRET), "{warned}");
+    assert!(
+        told.contains("was not started in the sandbox") && told.contains("aigate allow read"),
+        "{told}"
+    );
+    session.integrate("uninstall");
+    let control = session.claude(&["-p", "go"], false);
+    assert!(control.said(SECRET), "control arm: {control}");
+}
+
+#[test]
+fn its_window_works_in_tmux() {
+    if !tool("tmux") {
+        skip!("tmux is not installed");
+    }
+    let session = session!(onboarded(world()), [{"command": READ_ALL}]);
+    let tmux = Tmux::start(&session);
+    tmux.keys(&[
+        "claude --permission-mode bypassPermissions; echo ended:$?",
+        "Enter",
+    ]);
+    tmux.wait_for("bypass permissions on");
+    tmux.keys(&["go"]);
+    tmux.keys(&["Enter"]);
+    let screen = tmux.wait_for("MOCK-FINAL 1");
+    assert!(screen.contains("the readme of the project"), "{screen}");
+    assert!(!screen.contains(SECRET), "ESCAPE: {screen}");
+    tmux.run(&["resize-window", "-x", "90", "-y", "30"]);
+    tmux.keys(&["/exit"]);
+    tmux.keys(&["Enter"]);
+    tmux.wait_for("ended:0");
+    assert!(!session.requests().contains(SECRET), "ESCAPE");
+    assert!(session.world.project().join("out.txt").exists());
+}
+
+/// A home in which Claude Code has asked its first questions already.
+fn onboarded(world: World) -> World {
+    let project = world.project().display().to_string();
+    let state = serde_json::json!({
+        "hasCompletedOnboarding": true,
+        "theme": "dark",
+        "bypassPermissionsModeAccepted": true,
+        "customApiKeyResponses": {"approved": ["dummy"], "rejected": []},
+        "projects": {project: {"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true}}
+    });
+    world.home_file(".claude.json", &state.to_string())
+}
+
+/// A terminal with a shell in it, whose prompt shows the status of the last command.
+struct Tmux<'a> {
+    session: &'a Session,
+    socket: PathBuf,
+}
+
+impl<'a> Tmux<'a> {
+    fn start(session: &'a Session) -> Self {
+        let tmux = Self {
+            session,
+            socket: session.world.root().join("tmux"),
+        };
+        let shell = "env PS1='outside:$? ' sh -i";
+        tmux.run(&[
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-x",
+            "120",
+            "-y",
+            "50",
+            shell,
+        ]);
+        tmux.wait_for("outside:0");
+        tmux
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        let mut command = self.session.program("tmux", true);
+        command.arg("-S").arg(&self.socket).args(arguments);
+        let outcome = process::run(command);
+        assert!(outcome.ok(), "{arguments:?}: {outcome}");
+        outcome.out
+    }
+
+    fn keys(&self, keys: &[&str]) {
+        self.run(&[&["send-keys"], keys].concat());
+        // A paste and a keystroke are different things to a full-screen program.
+        thread::sleep(Duration::from_millis(500));
+    }
+
+    /// The screen with what scrolled away, once a text is on it.
+    #[track_caller]
+    fn wait_for(&self, text: &str) -> String {
+        let start = Instant::now();
+        loop {
+            let screen = self.run(&["capture-pane", "-p", "-S", "-200"]);
+            if screen.contains(text) {
+                return screen;
+            }
+            assert!(start.elapsed() < LIMIT, "{text} did not appear:\n{screen}");
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+impl Drop for Tmux<'_> {
+    fn drop(&mut self) {
+        let mut command = self.session.program("tmux", true);
+        command.arg("-S").arg(&self.socket).arg("kill-server");
+        process::run(command);
+    }
+}
