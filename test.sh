@@ -90,13 +90,14 @@ PROPTEST_RNG_SEED="${PROPTEST_RNG_SEED-1}" && export PROPTEST_RNG_SEED
 # command:package of Debian and Ubuntu
 tools='cc:gcc git:git python3:python3 node:nodejs npm:npm bwrap:bubblewrap zsh:zsh fish:fish tmux:tmux
 javac:default-jdk-headless ps:procps nsenter:util-linux ip:iproute2 shellcheck:shellcheck strace:strace gdb:gdb setpriv:util-linux chromium:chromium
-/usr/bin/pip3:python3-pip ssh:openssh-client /usr/sbin/sshd:openssh-server openssl:openssl curl:curl'
+chromedriver:chromium-driver make:make /usr/bin/pip3:python3-pip ssh:openssh-client /usr/sbin/sshd:openssh-server openssl:openssl curl:curl'
 
 need_tools() {
     lacking=
     for pair in $tools; do
         command -v "${pair%%:*}" >/dev/null 2>&1 || lacking="$lacking ${pair##*:}"
     done
+    python3 -c 'import venv, ensurepip' 2>/dev/null || lacking="$lacking python3-venv"
     [ -n "$lacking" ] || return 0
     install="apt-get install -y --no-install-recommends$lacking"
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
