@@ -17,7 +17,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{Outcome, World, process};
+use support::{Host, Outcome, World, process};
 
 fn log(world: &World) -> PathBuf {
     world.home().join(".aigate/audit.jsonl")
@@ -70,6 +70,72 @@ fn a_run_is_recorded_from_start_to_end() {
     assert_ne!(again[2]["session"], again[0]["session"]);
     let mode = fs::metadata(log(&world)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn each_start_inside_is_recorded_when_asked_for() {
+    let rules = "audit_exec: true\ndeny_exec: [\"expr 1\"]\n";
+    let world = World::new().config(rules);
+    let script = "echo builtin; expr 2; env MARK=x expr 1; expr --token hunter2; exit 3";
+    let outcome = run(&world, &["sh", "-c", script]);
+    assert_eq!(outcome.code(), Some(3), "{outcome}");
+    assert!(outcome.err.contains("denied by `expr 1`"), "{outcome}");
+    let events = events(&world);
+    let told = |event: &Value| {
+        let command = event["command"].as_array();
+        let words = command.map(|all| all.iter().filter_map(Value::as_str).collect::<Vec<_>>());
+        let what = event["what"].as_str().map(str::to_owned);
+        let words = words
+            .map(|words| words.join(" "))
+            .or(what)
+            .unwrap_or_default();
+        let words = words.rsplit('/').next().unwrap_or_default().to_owned();
+        format!("{} {words}", event["event"].as_str().unwrap())
+    };
+    let all: Vec<String> = events.iter().map(told).collect();
+    let [_, inside @ .., _] = &all[..] else {
+        panic!("{all:?}");
+    };
+    let wanted = [
+        "executed expr 2",
+        "executed env MARK=x expr 1",
+        "blocked expr 1",
+        "executed expr --token ***",
+    ];
+    assert_eq!(inside, wanted);
+    assert!(events[1]["process"].as_u64() > Some(1));
+    // Not so by default.
+    let world = World::new();
+    run(&world, &["sh", "-c", "expr 2"]);
+    assert_eq!(self::events(&world).len(), 2);
+}
+
+/// A guard that is gone leaves calls without an answer: the run ends, and says why.
+#[test]
+fn no_program_starts_without_its_guard() {
+    let world = World::new().config("audit_exec: true\n");
+    let run = world.exec("sh");
+    let mut run = run;
+    run.args(["-c", "echo up; while :; do /bin/true; done"]);
+    let mut host = Host::start(run);
+    assert_eq!(host.line(), "up");
+    let is_guard = |process: &fs::DirEntry| {
+        let handles = fs::read_dir(process.path().join("fd"));
+        let mut handles = handles.into_iter().flatten().flatten();
+        handles.any(|handle| {
+            let target = fs::read_link(handle.path()).unwrap_or_default();
+            target.to_string_lossy().contains("seccomp notify")
+        })
+    };
+    let parent = format!("PPid:\t{}\n", host.id());
+    let mut processes = fs::read_dir("/proc").unwrap().flatten().filter(|process| {
+        let status = fs::read_to_string(process.path().join("status")).unwrap_or_default();
+        status.contains(&parent)
+    });
+    let guard = processes.find(is_guard).expect("a guard");
+    let guard = guard.file_name().to_string_lossy().parse().unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(guard), nix::sys::signal::SIGKILL).unwrap();
+    assert_eq!(host.end().code(), Some(125));
 }
 
 #[test]

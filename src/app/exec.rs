@@ -1,7 +1,7 @@
 //! Runs one command in the sandbox of the project it is started in.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{self, Permissions};
 use std::io;
@@ -14,7 +14,7 @@ use super::image::{image, resolve_program};
 use super::record::{Recorder, Unrecorded};
 use super::refusals::Refused;
 use super::secrets;
-use crate::audit::{Event, Finish};
+use crate::audit::{self, Event, Finish};
 use crate::config;
 use crate::egress;
 use crate::engine::limits::{Loss, Prepared};
@@ -23,7 +23,7 @@ use crate::engine::live::{self, Live};
 use crate::engine::view::{View, Wanted};
 use crate::engine::{self, git, scan, sockets, supervisor};
 use crate::output::{self, Redacted};
-use crate::policy::{self, Audit, Grant, Layer, Network, Origin, Policy};
+use crate::policy::{self, Audit, ExecRule, Grant, Layer, Network, Origin, Policy};
 use crate::redact::{self, Rules};
 
 pub use crate::engine::Exit;
@@ -95,6 +95,13 @@ pub enum Error {
         /// What to do.
         cure: &'static str,
     },
+    /// A rule denies what was to be run.
+    Denied {
+        /// The program and its arguments.
+        what: String,
+        /// The rule.
+        rule: Origin,
+    },
     /// The network cannot be what the policy or the environment says.
     Network(String),
     /// Ceilings cannot be enforced, and the policy wants them to be.
@@ -120,6 +127,7 @@ impl fmt::Display for Error {
                     "{what} ({place}) cannot be enforced here: {cure}; nothing was run"
                 )
             }
+            Self::Denied { what, rule } => write!(f, "{}; nothing was run", denied(what, rule)),
             Self::Network(why) => write!(f, "network: {why}; nothing was run"),
             Self::Limits(losses) => {
                 for loss in losses {
@@ -146,7 +154,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Engine(engine::Error::NotFound(_)) => 127,
-            Self::Engine(engine::Error::NotExecutable { .. }) => 126,
+            Self::Engine(engine::Error::NotExecutable { .. }) | Self::Denied { .. } => 126,
             _ => 125,
         }
     }
@@ -210,7 +218,31 @@ pub fn run(request: &Request) -> Result<Ended, Error> {
     }
 }
 
+/// What is said of a start that a rule denies.
+pub(super) fn denied(what: &str, rule: &Origin) -> String {
+    let text = shell_words::quote(&rule.text);
+    format!("{what}: denied by {rule}; to allow it, outside: aigate allow exec {text}")
+}
+
+/// Refuses what a rule denies before anything is made for it.
+fn permit(request: &Request, policy: &Policy) -> Result<(), Error> {
+    let program = resolve_program(&request.program, &request.config.cwd)?;
+    let real = fs::canonicalize(&program).ok();
+    let words: Vec<&OsStr> = request.args.iter().map(OsString::as_os_str).collect();
+    let mut names = [Some(&program), real.as_ref()].into_iter().flatten();
+    let Some(rule) = names.find_map(|name| policy.exec.judge(name, &words)) else {
+        return Ok(());
+    };
+    let command = [program.clone().into()].into_iter();
+    let command: Vec<OsString> = command.chain(request.args.iter().cloned()).collect();
+    Err(Error::Denied {
+        what: audit::shown(&command),
+        rule: rule.clone(),
+    })
+}
+
 fn confine(request: &Request, policy: Policy, recorder: &Recorder) -> Result<Exit, Error> {
+    permit(request, &policy)?;
     let files = live::Files::now(policy_files(&request.config, &policy));
     let found = scan::find(&policy, &policy.home.join(INDICES))?;
     let redacted = redact(&policy, &found, recorder)?;
@@ -277,6 +309,7 @@ fn confine_here(
         image: &image,
         live,
         broker: &broker,
+        guard: &|policy, seen| recorder.of_guard(policy, seen),
         foreground,
         group: limits.group.as_ref(),
         // Without it the next start reads the directories again.
@@ -414,20 +447,26 @@ fn broker_rules(policy: &Policy) -> egress::Rules {
     }
 }
 
-/// Every copy on PATH of each program that may not be started. A rule on arguments denies the whole
-/// program: what the arguments will be is not known to a mask.
+/// Every copy on PATH of each program that may not be started. Where nobody is there to look at its
+/// arguments, a rule on them denies the whole program.
 fn denied_programs(policy: &Policy) -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let dirs: Vec<_> = env::split_paths(&path)
         .filter(|dir| dir.is_absolute())
         .collect();
-    let copies = policy.exec.denied().flat_map(|rule| match &rule.program {
-        crate::policy::exec::Program::Path(path) => vec![path.clone()],
-        crate::policy::exec::Program::Name(name) => dirs
-            .iter()
-            .map(|dir| dir.join(name))
-            .chain([policy.project.join(name)])
-            .collect(),
-    });
+    let is_native = matches!(policy.engine, policy::Engine::Auto | policy::Engine::Native);
+    let whole = |rule: &&ExecRule| rule.args.is_empty() || !is_native;
+    let copies = policy
+        .exec
+        .denied()
+        .filter(whole)
+        .flat_map(|rule| match &rule.program {
+            crate::policy::exec::Program::Path(path) => vec![path.clone()],
+            crate::policy::exec::Program::Name(name) => dirs
+                .iter()
+                .map(|dir| dir.join(name))
+                .chain([policy.project.join(name)])
+                .collect(),
+        });
     copies.filter(|path| path.is_file()).collect()
 }

@@ -10,9 +10,11 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
 use super::audit::path;
+use super::exec;
 use super::refusals::{self, Notes, Refused};
-use crate::audit::{Error, Event, Finish, Log, Usage};
+use crate::audit::{self, Error, Event, Finish, Log, Usage};
 use crate::egress;
+use crate::engine::linux::guard::Seen;
 use crate::policy::{Audit, Network, Policy};
 
 /// The record of one run.
@@ -107,6 +109,29 @@ impl Recorder {
             .as_ref()
             .map(|notes| notes.refused())
             .unwrap_or_default()
+    }
+
+    /// Takes what the guard over the starts of programs tells; what it refused is answered with why.
+    pub(super) fn of_guard(&self, policy: &Policy, seen: &Seen<'_>) -> Option<String> {
+        match *seen {
+            Seen::Started { command, process } => {
+                self.note(&Event::Executed { command, process });
+                None
+            }
+            Seen::Refused { command, rule } => {
+                let what = audit::shown(command);
+                self.note(&Event::Blocked {
+                    refused: true,
+                    action: "exec",
+                    project: &policy.project,
+                    what: &what,
+                    why: "denied",
+                    rule: Some(rule),
+                    repeats: 0,
+                });
+                Some(format!("aigate: {}\n", exec::denied(&what, rule)))
+            }
+        }
     }
 
     /// Takes what the broker tells.

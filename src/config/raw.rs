@@ -77,6 +77,9 @@ pub struct Layer {
     /// Whether runs are recorded, and whether one may start that cannot be.
     #[cfg_attr(test, schemars(with = "Option<Audit>"))]
     pub audit: Option<Spanned<Audit>>,
+    /// Whether each start of a program inside is recorded too.
+    #[cfg_attr(test, schemars(with = "Option<bool>"))]
+    pub audit_exec: Option<Spanned<bool>>,
     /// What the hooks of agents do.
     pub hook: Option<Hook>,
     /// Which engine to insist on.

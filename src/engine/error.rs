@@ -45,6 +45,8 @@ pub enum Error {
     Keeper,
     /// The broker of the network could not work; the sandbox was ended.
     Broker,
+    /// The guard over the starts of programs could not work; the sandbox was ended.
+    Guard,
     /// The sandbox ended without saying how, for instance because its init was killed.
     Lost,
 }
@@ -100,6 +102,10 @@ impl fmt::Display for Error {
             Self::Broker => write!(
                 f,
                 "the sandbox was ended because nothing could serve its network"
+            ),
+            Self::Guard => write!(
+                f,
+                "the sandbox was ended because nothing could answer for the starts of programs"
             ),
             Self::Lost => write!(f, "the sandbox's init was killed before it could report"),
         }

@@ -7,6 +7,7 @@ use super::Error;
 use super::bwrap::{self, Bwrap};
 use super::landlock::{self, Allowed};
 use super::limits::OwnLimits;
+use super::linux::guard;
 use super::linux::netns::NetPlan;
 use super::unfit::Unfit;
 use super::view::{Access, Content, Kind, Layer, View};
@@ -70,6 +71,8 @@ pub enum Step {
     Scope,
     /// Refuse the system calls that agents do not need and attackers do.
     Filter,
+    /// Ask the guard before a program starts.
+    Ask,
 }
 
 /// Where the directory of [`Step::Own`] stands.
@@ -113,6 +116,7 @@ impl fmt::Display for Step {
             Self::DropPrivileges => write!(f, "drop privileges: capabilities, set-user-ID"),
             Self::Scope => write!(f, "scope: signals, abstract sockets"),
             Self::Filter => write!(f, "filter: system calls"),
+            Self::Ask => write!(f, "ask: starts of programs"),
         }
     }
 }
@@ -258,18 +262,31 @@ impl Plan {
     /// # Errors
     /// When this system does not have it, or it cannot do what the plan needs.
     pub fn by(self, policy: &Policy) -> Result<Self, Error> {
+        let unasked = |word| match policy.audit_exec {
+            true => Err(Unfit::Unasked(word)),
+            false => Ok(()),
+        };
         match policy.engine {
-            Engine::Auto | Engine::Native => Ok(self),
+            Engine::Auto | Engine::Native => Ok(self.guarded(policy)),
             Engine::Bwrap => {
+                unasked("bwrap")?;
                 let program = bwrap::program(|path| self.writes(path)).ok_or(Unfit::NoBwrap)?;
                 bwrap::divide(self, program)
             }
             Engine::Landlock => {
+                unasked("landlock")?;
                 landlock::check(policy)?;
                 landlock::divide(self)
             }
             Engine::Seatbelt => Err(Unfit::Elsewhere("seatbelt").into()),
         }
+    }
+
+    fn guarded(mut self, policy: &Policy) -> Self {
+        if guard::is_needed(policy) {
+            self.steps.push(Step::Ask);
+        }
+        self
     }
 
     /// Whether the command may write here, as far as directories decide.

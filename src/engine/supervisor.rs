@@ -3,6 +3,8 @@
 //! It stays in the caller's process group and on the caller's terminal, so that the shell's job
 //! control, resizing and Ctrl-C reach the command as they would without us.
 
+mod crew;
+
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::SystemTime;
@@ -12,21 +14,25 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::stat::SFlag;
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
 use super::limits::Group;
+use super::linux::guard;
 use super::linux::init::{self, Start};
-use super::linux::keeper;
 use super::linux::message::{Report, send_signal};
 use super::linux::seccomp;
-use super::live::{Live, Watch};
+use super::live::Live;
 use super::plan::Plan;
 use super::unfit::Unfit;
 use super::{Error, Exit};
 use crate::policy::Policy;
 use crate::sys::handover::BrokerSockets;
 use crate::sys::process::{self, Cloned};
+
+use crew::{Helper, Role, has_something};
+
+pub(super) use crew::Ending;
 
 /// Signals that a person or program sends us and means for the command.
 const FORWARDED: [Signal; 12] = [
@@ -43,9 +49,6 @@ const FORWARDED: [Signal; 12] = [
     Signal::SIGTTOU,
     Signal::SIGWINCH,
 ];
-
-/// How long the broker has, after the command has ended, to tell what was refused: milliseconds.
-const TELLS_WITHIN: u16 = 1000;
 
 fn call<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> Error {
     move |source| Error::Call {
@@ -69,6 +72,8 @@ pub struct Run<'a> {
     pub live: Live<'a>,
     /// Who serves the sandbox's network, when it has one of its own with a way out.
     pub broker: &'a StartBroker<'a>,
+    /// Who takes what the guard over the starts of programs tells.
+    pub guard: &'a guard::Tell<'a>,
     /// The control group that the sandbox enters, if it has one of its own.
     pub group: Option<&'a Group>,
     /// Whether the command leads the foreground of a session that is its own.
@@ -83,10 +88,8 @@ pub struct Run<'a> {
 /// [`Error::Lost`] and [`Error::Keeper`].
 pub fn run(run: Run<'_>) -> Result<Exit, Error> {
     refuse_directories()?;
-    let filters = seccomp::programs_for(&run.plan.maker).map_err(|error| Error::Call {
-        what: "seccomp",
-        source: io::Error::other(error.to_string()),
-    })?;
+    let filters = seccomp::programs_for(&run.plan.maker).map_err(uncompiled)?;
+    let asking = seccomp::asking().map_err(uncompiled)?;
     let (ours, theirs) = socketpair(
         AddressFamily::Unix,
         SockType::SeqPacket,
@@ -101,6 +104,7 @@ pub fn run(run: Run<'_>) -> Result<Exit, Error> {
     let start = Start {
         plan: run.plan,
         filters: &filters,
+        asking: &asking,
         image: run.image,
         foreground: run.foreground,
         group: run.group,
@@ -118,12 +122,21 @@ pub fn run(run: Run<'_>) -> Result<Exit, Error> {
                 helpers: Vec::new(),
                 namespaces: Vec::new(),
                 sockets: BrokerSockets::default(),
+                listener: None,
                 served: false,
                 started: false,
                 began: SystemTime::now(),
             }
             .supervise(&forwarded)
         }
+    }
+}
+
+fn uncompiled(error: seccompiler::Error) -> Error {
+    let source = io::Error::other(error.to_string());
+    Error::Call {
+        what: "seccomp",
+        source,
     }
 }
 
@@ -170,39 +183,14 @@ struct Supervisor<'a> {
     namespaces: Vec<OwnedFd>,
     /// The broker's: kept here too, for the next one when a broker is killed.
     sockets: BrokerSockets,
+    /// Where the filter asks, until the guard has it.
+    listener: Option<OwnedFd>,
     /// Whether a broker serves them. Most commands ask nothing of the network, and need none.
     served: bool,
     /// Whether the command has been started.
     started: bool,
     /// When it had not.
     began: SystemTime,
-}
-
-/// What a process of ours beside the sandbox does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// Keeps the masks in place.
-    Keeper,
-    /// Serves the network.
-    Broker,
-}
-
-/// A process of ours beside the sandbox; ends with it.
-struct Helper {
-    role: Role,
-    pid: Pid,
-    pidfd: OwnedFd,
-}
-
-/// Why a helper's process ended by itself: its exit status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// There is nothing left to help.
-    SandboxEnded = 0,
-    /// It could not work.
-    Failed = 1,
-    /// A file of the policy changed: to be started again with the new one.
-    PolicyChanged = 2,
 }
 
 /// What the supervisor was woken by.
@@ -225,6 +213,7 @@ impl Supervisor<'_> {
                 match Report::receive(&self.control) {
                     Ok(Some((Report::Namespaces, received))) => self.namespaces = received,
                     Ok(Some((Report::Network, _))) => self.take_sockets()?,
+                    Ok(Some((Report::Listener, received))) => self.take_listener(received)?,
                     Ok(Some((Report::Ready, _))) => self.command_starts()?,
                     Ok(Some((Report::Stopped, _))) => stop_with_the_command(),
                     Ok(Some((report, _))) => break self.outcome(report),
@@ -301,9 +290,11 @@ impl Supervisor<'_> {
                 }
             }
             Report::NotMade => Err(Unfit::Bwrap.into()),
-            Report::Namespaces | Report::Network | Report::Ready | Report::Stopped => {
-                Err(Error::Lost)
-            }
+            Report::Namespaces
+            | Report::Network
+            | Report::Listener
+            | Report::Ready
+            | Report::Stopped => Err(Error::Lost),
         }
     }
 
@@ -320,112 +311,6 @@ impl Supervisor<'_> {
         // A reader at the end of a pipe must see it close when the command closes it. Errors of
         // ours may still have to be told.
         init::null_input_and_output().map_err(call("let go of the streams"))
-    }
-
-    /// Starts the broker, if the network needs one and has none.
-    fn serve(&mut self) -> Result<(), Error> {
-        if self.served || self.sockets.is_empty() {
-            return Ok(());
-        }
-        self.served = true;
-        self.start(Role::Broker)
-    }
-
-    fn start(&mut self, role: Role) -> Result<(), Error> {
-        match process::clone3(0).map_err(call("fork"))? {
-            Cloned::Parent { pid, pidfd } => {
-                let pid = Pid::from_raw(pid);
-                self.helpers.push(Helper { role, pid, pidfd });
-                Ok(())
-            }
-            // It has no streams to complain to: its exit status says that it could not work.
-            Cloned::Child => {
-                let done = init::null_streams().and_then(|()| self.work(role));
-                process::exit_now(done.unwrap_or(Ending::Failed) as i32)
-            }
-        }
-    }
-
-    fn take_sockets(&mut self) -> Result<(), Error> {
-        let sockets = BrokerSockets::receive(self.control.as_fd());
-        self.sockets = sockets.map_err(call("take the network's sockets"))?;
-        Ok(())
-    }
-
-    /// Serves the network until the sandbox ends.
-    fn broker(&mut self) -> io::Result<Ending> {
-        process::die_with_parent()?;
-        let policy_files = Watch::new(&self.run.live.files)?;
-        if self.run.live.files.have_changed() {
-            self.change_policy();
-        }
-        let follow = (self.run.broker)(std::mem::take(&mut self.sockets), &self.run.policy)?;
-        loop {
-            let sources = [self.pidfd.as_fd(), policy_files.as_fd()];
-            let mut ready = sources.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-            match poll(&mut ready, PollTimeout::NONE) {
-                Ok(_) | Err(nix::Error::EINTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-            if ready[0].any() == Some(true) {
-                return Ok(Ending::SandboxEnded);
-            }
-            if policy_files.changed()
-                && let Some(policy) = self.run.live.reload()
-            {
-                follow(&policy);
-            }
-        }
-    }
-
-    fn work(&mut self, role: Role) -> io::Result<Ending> {
-        match role {
-            Role::Broker => self.broker(),
-            Role::Keeper => {
-                let policy_files = Watch::new(&self.run.live.files)?;
-                if self.run.live.files.have_changed() {
-                    return Ok(Ending::PolicyChanged);
-                }
-                let init = self.pidfd.as_fd();
-                let own_network = self.run.plan.own_network;
-                let (policy, namespaces) = (&self.run.policy, &self.namespaces);
-                let began = self.began;
-                keeper::run(policy, &policy_files, init, namespaces, own_network, began)
-            }
-        }
-    }
-
-    /// A helper that was killed is started again; one that cannot work ends the sandbox, which
-    /// would go on without what it is for.
-    fn replace(&mut self, ended: &[usize]) -> Result<(), Error> {
-        for at in ended.iter().rev() {
-            let helper = self.helpers.swap_remove(*at);
-            match waitpid(helper.pid, None).map_err(call("waitpid"))? {
-                WaitStatus::Signaled(..) => self.start(helper.role)?,
-                WaitStatus::Exited(_, code) if code == Ending::PolicyChanged as i32 => {
-                    self.change_policy();
-                    self.start(helper.role)?;
-                    // What the kernel lets through follows the policy too, and the broker sees to it.
-                    self.serve()?;
-                }
-                WaitStatus::Exited(_, code) if code == Ending::SandboxEnded as i32 => {}
-                _ => {
-                    return Err(match helper.role {
-                        Role::Keeper => Error::Keeper,
-                        Role::Broker => Error::Broker,
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// What the files deny now is hidden from the running command too. What they allow now counts
-    /// from the next start: a file that is already open could not be taken back either.
-    fn change_policy(&mut self) {
-        if let Some(policy) = self.run.live.reload() {
-            self.run.policy = policy;
-        }
     }
 
     /// Returns when the whole sandbox is gone: the kernel lets PID 1 go last.
@@ -445,30 +330,6 @@ impl Supervisor<'_> {
         }
         Ok(())
     }
-
-    /// What the kernel refused is told by the broker, and the command may have ended before that.
-    fn let_the_broker_tell(&mut self) -> Result<(), Error> {
-        let calls = self.sockets.called();
-        let mut calls: Vec<_> = calls.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        let ready = poll(&mut calls, PollTimeout::ZERO).unwrap_or(0) > 0;
-        if self.started && ready && calls.iter().any(has_something) {
-            drop(calls);
-            self.serve()?;
-        }
-        let broker = self.helpers.iter().find(|one| one.role == Role::Broker);
-        if let Some(broker) = broker {
-            // It sees that the sandbox has ended, and ends when it has told.
-            let mut ended = [PollFd::new(broker.pidfd.as_fd(), PollFlags::POLLIN)];
-            let _ = poll(&mut ended, PollTimeout::from(TELLS_WITHIN));
-        }
-        Ok(())
-    }
-}
-
-/// Whether something can be read: a socket whose network is gone only has an error.
-fn has_something(socket: &PollFd<'_>) -> bool {
-    let events = socket.revents();
-    events.is_some_and(|events| events.contains(PollFlags::POLLIN))
 }
 
 /// Stops this process as the command was stopped, so that the shell sees its job stop; gives the

@@ -15,6 +15,8 @@ pub enum Unfit {
     Bwrap,
     /// Hosts are allowed, or ports published, and bubblewrap lets nobody serve them.
     BwrapNetwork,
+    /// Nobody can be asked before a program starts.
+    Unasked(&'static str),
     /// Landlock does not keep these promises, and nobody accepted that.
     Unaccepted(Vec<Loss>),
     /// Landlock cannot do what the rules ask for.
@@ -41,6 +43,10 @@ impl fmt::Display for Unfit {
                 "engine: bwrap: nobody can serve a network of listed hosts or published ports inside; \
                  it takes `network: off`, `network: open`, or a list without hosts, and `engine: \
                  native` filters: `aigate doctor` says what that needs",
+            )?,
+            Self::Unasked(word) => write!(
+                f,
+                "engine: {word}: `audit_exec` cannot be kept by it; `engine: native` can"
             )?,
             Self::Unaccepted(lost) => {
                 writeln!(f, "engine: landlock: these promises are not kept without namespaces:")?;

@@ -66,6 +66,8 @@ pub struct Policy {
     pub redact: Redact,
     /// Whether the run is recorded.
     pub audit: Audit,
+    /// Whether each start of a program inside is recorded too.
+    pub audit_exec: bool,
     /// What the hooks do to a session outside every sandbox.
     pub outside: Outside,
     /// Which engine the user asked for.

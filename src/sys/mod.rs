@@ -13,6 +13,7 @@ pub mod mount;
 pub mod netlink;
 pub mod netns;
 pub mod nft;
+pub mod notify;
 pub mod probe;
 pub mod process;
 pub mod scm;

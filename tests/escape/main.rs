@@ -127,6 +127,7 @@ mod runs_a_denied_program_under_another_name;
 mod sees_the_processes_of_the_host;
 mod signals_through_a_descriptor_owner;
 mod starts_a_nested_sandbox_around_a_mask;
+mod starts_a_program_with_denied_arguments;
 mod survives_kills_at_random_moments;
 mod switches_the_sandbox_off_by_the_environment;
 mod takes_another_home;

@@ -30,7 +30,7 @@ const ABILITIES: [(Ability, &str, &str); 9] = [
     (
         Ability::Notification,
         "seccomp notify",
-        "nothing today; rules on the arguments of programs deny the whole program",
+        "nothing runs where `deny_exec` names arguments, or `audit_exec` is on",
     ),
     (
         Ability::Watch,

@@ -55,6 +55,7 @@ pub fn merge(sources: &[Source], project: &Path, home: &Path) -> Result<Policy, 
         limits: merge.limits,
         redact: merge.redact,
         audit: merge.audit.0,
+        audit_exec: merge.audit_exec.0,
         outside: merge.outside.0,
         engine: merge.engine.0,
         accepted: merge.accepted.0,
@@ -92,6 +93,7 @@ struct Merge<'a> {
     limits: Limits,
     redact: Redact,
     audit: (Audit, Audit),
+    audit_exec: (bool, bool),
     outside: (Outside, Outside),
     engine: (Engine, bool),
     accepted: (Vec<Loss>, bool),
@@ -121,6 +123,7 @@ impl<'a> Merge<'a> {
             limits: Limits::default(),
             redact: Redact::default(),
             audit: (Audit::default(), Audit::Off),
+            audit_exec: (false, false),
             outside: (Outside::default(), Outside::Warn),
             engine: (Engine::Auto, false),
             accepted: (Vec::new(), false),
@@ -157,6 +160,7 @@ impl<'a> Merge<'a> {
             self.redact(source)?;
         }
         self.audit(source);
+        self.audit_exec(source);
         self.outside(source);
         self.engine(source);
         self.accepted(source);

@@ -70,6 +70,22 @@ impl Merge<'_> {
     }
 
     /// As with [`Merge::audit`].
+    pub(super) fn audit_exec(&mut self, source: &Source) {
+        let Some(each) = &source.raw.audit_exec else {
+            return;
+        };
+        let (present, floor) = &mut self.audit_exec;
+        if source.layer == Layer::Managed {
+            *floor = each.value;
+        }
+        if !source.trusted && !each.value && *present {
+            self.refused.push(source.origin(each, "audit_exec"));
+        } else {
+            *present = each.value || *floor;
+        }
+    }
+
+    /// As with [`Merge::audit`].
     pub(super) fn outside(&mut self, source: &Source) {
         let hook = source.raw.hook.as_ref();
         let Some(outside) = hook.and_then(|hook| hook.outside.as_ref()) else {

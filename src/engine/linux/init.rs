@@ -27,12 +27,14 @@ use super::{scope, seccomp};
 use crate::engine::bwrap::{Bwrap, Status};
 use crate::engine::limits::{Group, OwnLimits};
 use crate::engine::plan::{Maker, Plan, Step};
-use crate::sys::{fd, mount, process, sigpipe};
+use crate::sys::{fd, mount, notify, process, sigpipe};
 
 /// All that init needs, prepared before the fork.
 pub(crate) struct Start<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) filters: &'a [BpfProgram],
+    /// The filter that asks.
+    pub(crate) asking: &'a BpfProgram,
     pub(crate) image: &'a process::Image,
     /// Whether the command gets a process group of its own, in the foreground of its terminal.
     pub(crate) foreground: bool,
@@ -97,7 +99,7 @@ fn confine(start: &Start<'_>, control: &OwnedFd) -> Result<(), Report> {
     let mask = umask(Mode::from_bits_truncate(0o022));
     let mut made = Made::default();
     for step in &start.plan.steps {
-        apply(step, &mut made, start.filters, control).map_err(failed(step))?;
+        apply(step, &mut made, start, control).map_err(failed(step))?;
     }
     umask(mask);
     Report::Ready
@@ -129,7 +131,7 @@ struct Made {
 fn apply(
     step: &Step,
     Made { mounts, fence }: &mut Made,
-    filters: &[BpfProgram],
+    start: &Start<'_>,
     control: &OwnedFd,
 ) -> io::Result<()> {
     match step {
@@ -165,7 +167,11 @@ fn apply(
             process::die_with_parent()
         }
         Step::Scope => scope::apply(),
-        Step::Filter => seccomp::install(filters),
+        Step::Filter => seccomp::install(start.filters),
+        Step::Ask => {
+            let listener = notify::install(start.asking)?;
+            Report::Listener.send_with(control, &[listener.as_fd()])
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use crate::sys::scm;
 pub(crate) enum Report {
     /// The sandbox's namespaces, as descriptors in this order: user, mount.
     Namespaces,
+    /// Where the filter asks, as a descriptor.
+    Listener,
     /// The broker's sockets come with the next message, in its own form.
     Network,
     /// The plan has been applied; the command starts.
@@ -37,6 +39,7 @@ impl Report {
             Self::StepFailed { step, errno } => (b'F', *errno, step.as_str()),
             Self::ExecFailed { errno } => (b'X', *errno, ""),
             Self::Namespaces => (b'N', 0, ""),
+            Self::Listener => (b'L', 0, ""),
             Self::Network => (b'B', 0, ""),
             Self::Ready => (b'R', 0, ""),
             Self::NotMade => (b'M', 0, ""),
@@ -64,6 +67,7 @@ impl Report {
             }
             b'X' => Some(Self::ExecFailed { errno: number }),
             b'N' => Some(Self::Namespaces),
+            b'L' => Some(Self::Listener),
             b'B' => Some(Self::Network),
             b'R' => Some(Self::Ready),
             b'M' => Some(Self::NotMade),
@@ -137,6 +141,7 @@ mod tests {
             },
             Report::ExecFailed { errno: 2 },
             Report::Namespaces,
+            Report::Listener,
             Report::Network,
             Report::Ready,
             Report::NotMade,

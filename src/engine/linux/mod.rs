@@ -2,6 +2,7 @@
 //! any privilege and without any other program.
 
 pub(in crate::engine) mod fence;
+pub mod guard;
 pub(crate) mod init;
 pub(in crate::engine) mod keeper;
 pub(crate) mod message;

@@ -14,6 +14,7 @@ use seccompiler::{
 };
 
 use crate::engine::plan::Maker;
+use crate::sys::notify::ASK;
 
 type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
@@ -98,6 +99,25 @@ pub fn programs_for(maker: &Maker) -> Result<Vec<BpfProgram>, seccompiler::Error
     }
     Ok(programs)
 }
+
+/// The program that asks before another program starts.
+pub fn asking() -> Result<BpfProgram, seccompiler::Error> {
+    // The crate knows no action that asks: the one that traces stands for it until it is replaced.
+    let mut program = filter(
+        whole_calls(&[libc::SYS_execve, libc::SYS_execveat]),
+        SeccompAction::Trace(0),
+    )?;
+    for step in &mut program {
+        if (step.code, step.k) == (RETURN, TRACE) {
+            step.k = ASK;
+        }
+    }
+    Ok(program)
+}
+
+/// `BPF_RET | BPF_K`, and `SECCOMP_RET_TRACE`.
+const RETURN: u16 = 0x06;
+const TRACE: u32 = 0x7ff0_0000;
 
 /// What namespaces would shut: System V objects and queues, limits of other processes, and sockets:
 /// neither Landlock nor a filter can tell by its path whose socket is connected to.
@@ -185,9 +205,12 @@ fn rule(conditions: &[(u8, Op, u64)]) -> Result<SeccompRule, seccompiler::Error>
 }
 
 fn compile(rules: Rules, errno: i32) -> Result<BpfProgram, seccompiler::Error> {
+    filter(rules, SeccompAction::Errno(errno as u32))
+}
+
+fn filter(rules: Rules, action: SeccompAction) -> Result<BpfProgram, seccompiler::Error> {
     let arch: TargetArch = std::env::consts::ARCH.try_into()?;
-    let refuse = SeccompAction::Errno(errno as u32);
-    Ok(SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch)?.try_into()?)
+    Ok(SeccompFilter::new(rules, SeccompAction::Allow, action, arch)?.try_into()?)
 }
 
 /// The x32 twin of each call has another number and would pass the lists above.
@@ -206,7 +229,7 @@ fn no_x32() -> BpfProgram {
         k: 0x4000_0000,
     };
     let answer = |k| sock_filter {
-        code: 0x06,
+        code: RETURN,
         jt: 0,
         jf: 0,
         k,
