@@ -379,11 +379,15 @@ fn onboarded(world: World) -> World {
     let state = serde_json::json!({
         "hasCompletedOnboarding": true,
         "theme": "dark",
-        "bypassPermissionsModeAccepted": true,
         "customApiKeyResponses": {"approved": ["dummy"], "rejected": []},
         "projects": {project: {"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true}}
     });
-    world.home_file(".claude.json", &state.to_string())
+    // That it may do everything was asked and answered, too: what it cannot write down itself, for
+    // hooks stand in the same file.
+    let settings = serde_json::json!({"skipDangerousModePermissionPrompt": true});
+    world
+        .home_file(".claude.json", &state.to_string())
+        .home_file(".claude/settings.json", &settings.to_string())
 }
 
 /// A terminal with a shell in it, whose prompt shows the status of the last command.

@@ -35,15 +35,17 @@ enum Role {
     Init,
     Broker,
     Keeper,
+    Guard,
     Command,
     Daemon,
 }
 
-const ROLES: [Role; 6] = [
+const ROLES: [Role; 7] = [
     Role::Supervisor,
     Role::Init,
     Role::Broker,
     Role::Keeper,
+    Role::Guard,
     Role::Command,
     Role::Daemon,
 ];
@@ -194,7 +196,8 @@ fn kill_one(world: &World, role: Role, random: &mut Random) -> Duration {
     let start = Instant::now();
     match role {
         Role::Supervisor => assert_eq!(end(&mut run).signal(), Some(9)),
-        Role::Init => assert_eq!(end(&mut run).code(), Some(125)),
+        // What the guard was asked when it died nobody else can answer.
+        Role::Init | Role::Guard => assert_eq!(end(&mut run).code(), Some(125)),
         Role::Command => assert_eq!(end(&mut run).signal(), Some(9)),
         Role::Broker | Role::Keeper | Role::Daemon => {
             if role != Role::Daemon {
@@ -259,8 +262,11 @@ fn of_role(role: Role, supervisor: i32) -> Option<i32> {
     match role {
         Role::Supervisor | Role::Init => Some(init),
         Role::Broker => helpers.into_iter().find(|id| is_broker(*id)),
+        Role::Guard => helpers.into_iter().find(|id| is_guard(*id)),
         // The broker is started when the command asks for the network.
-        Role::Keeper => helpers.into_iter().find(|id| !is_broker(*id)),
+        Role::Keeper => helpers
+            .into_iter()
+            .find(|id| !is_broker(*id) && !is_guard(*id)),
         Role::Command => children(init).first().copied(),
         Role::Daemon => {
             let command = children(init).first().copied()?;
@@ -277,7 +283,7 @@ fn replaced(supervisor: i32, victim: i32) {
     let successor = poll(|| {
         let helpers = children(supervisor).into_iter().filter(|id| !is_init(*id));
         let helpers: Vec<_> = helpers.collect();
-        (helpers.len() == 2 && !helpers.contains(&victim)).then_some(())
+        (helpers.len() == 3 && !helpers.contains(&victim)).then_some(())
     });
     assert!(successor.is_some(), "the helper was not started again");
 }
@@ -334,7 +340,16 @@ fn children(parent: i32) -> Vec<i32> {
         .collect()
 }
 
-/// Whether a process is the first one of a process namespace of its own.
+/// Whether the kernel asks this process: it has the descriptor from its first moment.
+fn is_guard(id: i32) -> bool {
+    let handles = fs::read_dir(format!("/proc/{id}/fd"));
+    let mut handles = handles.into_iter().flatten().flatten();
+    handles.any(|handle| {
+        let target = fs::read_link(handle.path()).unwrap_or_default();
+        target.to_string_lossy().contains("seccomp notify")
+    })
+}
+
 fn is_broker(id: i32) -> bool {
     let tasks = fs::read_dir(format!("/proc/{id}/task"));
     let names = tasks.into_iter().flatten().flatten();
@@ -342,6 +357,7 @@ fn is_broker(id: i32) -> bool {
     names.any(|name| name.is_ok_and(|name| name.trim_end() == "aigate-broker"))
 }
 
+/// Whether a process is the first one of a process namespace of its own.
 fn is_init(id: i32) -> bool {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));

@@ -182,7 +182,7 @@ pub struct Ended {
     pub exit: Exit,
     /// What could not be written into the log.
     pub unrecorded: Option<Unrecorded>,
-    /// What the network refused.
+    /// What was refused and a rule would open.
     pub refused: Vec<Refused>,
 }
 

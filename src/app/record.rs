@@ -15,14 +15,14 @@ use super::refusals::{self, Notes, Refused};
 use crate::audit::{self, Error, Event, Finish, Log, Usage};
 use crate::egress;
 use crate::engine::linux::guard::Seen;
-use crate::policy::{Audit, Network, Policy};
+use crate::policy::{Audit, Policy};
 
 /// The record of one run.
 #[derive(Debug, Clone)]
 pub(super) struct Recorder {
     log: Option<Arc<Log>>,
     is_required: bool,
-    refused: Option<Arc<Notes>>,
+    refused: Arc<Notes>,
     started: Instant,
 }
 
@@ -56,7 +56,7 @@ impl Recorder {
         let mut recorder = Recorder {
             log: None,
             is_required: policy.audit == Audit::Required,
-            refused: (policy.network == Network::Filtered).then(|| Arc::new(Notes::new())),
+            refused: Arc::new(Notes::new()),
             started: Instant::now(),
         };
         if policy.audit == Audit::Off {
@@ -103,12 +103,9 @@ impl Recorder {
         self.is_required
     }
 
-    /// What the network refused in this run so far.
+    /// What was refused in this run so far and a rule would open.
     pub(super) fn refused(&self) -> Vec<Refused> {
-        self.refused
-            .as_ref()
-            .map(|notes| notes.refused())
-            .unwrap_or_default()
+        self.refused.refused()
     }
 
     /// Takes what the guard over the starts of programs tells; what it refused is answered with why.
@@ -131,6 +128,19 @@ impl Recorder {
                 });
                 Some(format!("aigate: {}\n", exec::denied(&what, rule)))
             }
+            Seen::Unmade { path, rule } => {
+                self.refused.add_path(path, &policy.project);
+                self.note(&Event::Blocked {
+                    refused: true,
+                    action: refusals::WRITE,
+                    project: &policy.project,
+                    what: &path.to_string_lossy(),
+                    why: "not there, and protected",
+                    rule: Some(rule),
+                    repeats: 0,
+                });
+                None
+            }
         }
     }
 
@@ -139,9 +149,7 @@ impl Recorder {
         let (recorder, project) = (self.clone(), project.to_owned());
         Box::new(move |event| {
             let (what, told) = (event.endpoint(), event.to_string());
-            if let Some(notes) = &recorder.refused {
-                notes.add(&event);
-            }
+            recorder.refused.add(&event);
             recorder.note(&Event::Blocked {
                 refused: event.reason.is_refusal(),
                 action: refusals::NETWORK,

@@ -1,4 +1,5 @@
-//! What the network refused: lately, as the log has it, and in the run that has just ended.
+//! What was refused and a rule would open: by the network lately, as the log has it, and in the run that
+//! has just ended.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -15,6 +16,9 @@ use crate::shim::preset;
 
 /// The `action` of what the network refused.
 pub(super) const NETWORK: &str = "net";
+
+/// The `action` of names that may not be made.
+pub(super) const WRITE: &str = "write";
 
 /// How many are shown at most.
 const MOST: usize = 10;
@@ -50,8 +54,8 @@ pub(super) fn latest(home: &Path, project: &Path) -> io::Result<Vec<Record>> {
 /// How much of one run is kept, in bytes.
 const KEPT: usize = 4096;
 
-/// What the network refuses in one run and a rule would open, to be told at its end. The broker is a
-/// process of its own, so it is a file without a name that both have open.
+/// What is refused in one run and a rule would open, to be told at its end. Those who refuse are
+/// processes of their own, so it is a file without a name that all have open.
 #[derive(Debug)]
 pub(super) struct Notes(Option<File>);
 
@@ -62,12 +66,28 @@ impl Notes {
         Notes(file.ok().map(File::from))
     }
 
+    /// What the network refused.
     pub(super) fn add(&self, event: &egress::Event) {
-        let (Some(mut file), Some(rule)) = (self.0.as_ref(), event.remedy()) else {
+        if let Some(rule) = event.remedy() {
+            self.write(Kind::Network, &event.endpoint(), &rule);
+        }
+    }
+
+    /// A path at which nothing may be made, as a person in `project` would write it.
+    pub(super) fn add_path(&self, path: &Path, project: &Path) {
+        let short = path.strip_prefix(project).unwrap_or(path).to_string_lossy();
+        if !short.contains(char::is_control) {
+            self.write(Kind::Write, &short, &short);
+        }
+    }
+
+    fn write(&self, kind: Kind, what: &str, rule: &str) {
+        let Some(mut file) = self.0.as_ref() else {
             return;
         };
         if file.metadata().is_ok_and(|file| file.len() < KEPT as u64) {
-            drop(file.write_all(format!("{} {rule}\n", event.endpoint()).as_bytes()));
+            let word = kind.word();
+            drop(file.write_all(format!("{word}\t{what}\t{rule}\n").as_bytes()));
         }
     }
 
@@ -77,23 +97,54 @@ impl Notes {
         let read = self.0.as_ref().map(|file| file.read_at(&mut text, 0));
         text.truncate(read.and_then(Result::ok).unwrap_or_default());
         let mut all: Vec<Refused> = Vec::new();
-        for (what, rule) in String::from_utf8_lossy(&text)
-            .lines()
-            .filter_map(|line| line.split_once(' '))
-        {
-            if !all.iter().any(|known| known.rule == rule) {
+        for line in String::from_utf8_lossy(&text).lines() {
+            let mut parts = line.splitn(3, '\t');
+            let (Some(kind), Some(what), Some(rule)) = (parts.next(), parts.next(), parts.next())
+            else {
+                continue;
+            };
+            let kind = match kind == NETWORK {
+                true => Kind::Network,
+                false => Kind::Write,
+            };
+            if !all
+                .iter()
+                .any(|known| (known.kind, &*known.rule) == (kind, rule))
+            {
                 let (what, rule) = (what.to_owned(), rule.to_owned());
-                all.push(Refused { what, rule });
+                all.push(Refused { kind, what, rule });
             }
         }
         all
     }
 }
 
-/// One thing that the network refused.
+/// Who refused something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The network.
+    Network,
+    /// The rules on what is written, where nothing is yet.
+    Write,
+}
+
+impl Kind {
+    /// The word of `aigate allow` and of the log.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Network => NETWORK,
+            Kind::Write => WRITE,
+        }
+    }
+}
+
+/// One thing that was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// The host, with the port if there was one.
+    /// Who did it.
+    pub kind: Kind,
+    /// The host, with the port if there was one; or the path.
     pub what: String,
     /// The rule that would open it.
     pub rule: String,
@@ -127,6 +178,7 @@ mod tests {
         notes.add(&event("b.example", Some(53), Reason::Udp));
         notes.add(&event("2a00::1", Some(443), Reason::NotAllowed));
         let found = notes.refused();
+        assert!(found.iter().all(|one| one.kind == Kind::Network));
         let rules: Vec<&str> = found.iter().map(|one| one.rule.as_str()).collect();
         assert_eq!(rules, ["a.example", "[2a00::1]:443"]);
         for index in 0..10_000 {

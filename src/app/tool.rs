@@ -9,7 +9,7 @@ use std::{env, fmt};
 
 use super::exec::{self, Exit};
 use super::record::Unrecorded;
-use super::refusals::{self, Refused};
+use super::refusals::{self, Kind, Refused};
 use crate::config::{self, Profile};
 use crate::engine;
 use crate::shim::catalog::{self, Invalid, Tool};
@@ -106,7 +106,7 @@ pub struct End {
     pub left: Option<session::Error>,
     /// What could not be written into the log.
     pub unrecorded: Option<Unrecorded>,
-    /// What the network refused.
+    /// What was refused and a rule would open.
     pub refused: Vec<Refused>,
     /// The preset for a command that is a package manager.
     pub preset: Option<String>,
@@ -204,9 +204,9 @@ fn run(tool: Option<Tool>, mut request: exec::Request) -> Result<End, Error> {
             exit: ended.exit,
             left: None,
             unrecorded: ended.unrecorded,
-            preset: match ended.refused.as_slice() {
-                [] => None,
-                _ => refusals::preset_of(&request.program),
+            preset: match ended.refused.iter().any(|one| one.kind == Kind::Network) {
+                true => refusals::preset_of(&request.program),
+                false => None,
             },
             refused: ended.refused,
         });

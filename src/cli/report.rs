@@ -6,13 +6,13 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::app::exec::{Error, Plan};
-use crate::app::refusals::Refused;
+use crate::app::refusals::{Kind, Refused};
 use crate::app::tool::{self, End};
 
 /// aigate itself failed, as opposed to the program it was to run.
 pub(super) const FAILED: u8 = 125;
 
-/// How many refused hosts are told at the end of a run.
+/// How many refused things are told at the end of a run.
 const MOST_REFUSED: usize = 5;
 
 /// Tells an error of our own.
@@ -52,35 +52,42 @@ pub(super) fn ended(result: Result<End, tool::Error>) -> ExitCode {
             if let Some(unrecorded) = end.unrecorded {
                 eprintln!("aigate: {unrecorded}");
             }
-            if !end.refused.is_empty() {
-                refused(&end.refused, end.preset.as_deref());
+            let (network, unmade): (Vec<_>, Vec<_>) = end
+                .refused
+                .into_iter()
+                .partition(|one| one.kind == Kind::Network);
+            refused("refused on the network", &network);
+            if let Some(preset) = end.preset {
+                eprintln!(
+                    "  or all that {preset} downloads from: aigate allow net --preset {preset}"
+                );
             }
+            refused("not made, because it is protected", &unmade);
             end.exit.imitate()
         }
         Err(error) => failed(&error, error.exit_code()),
     }
 }
 
-/// Tells what the network refused, and what allows it.
-fn refused(all: &[Refused], preset: Option<&str>) {
-    let (told, more) = all.split_at(all.len().min(MOST_REFUSED));
-    let list = |of: fn(&Refused) -> &str, between: &str| {
-        let words: Vec<&str> = told.iter().map(of).collect();
-        words.join(between)
+/// Tells what was refused, and what allows it.
+fn refused(how: &str, all: &[Refused]) {
+    let Some(first) = all.first() else {
+        return;
     };
+    let (told, more) = all.split_at(all.len().min(MOST_REFUSED));
+    let whats: Vec<&str> = told.iter().map(|refused| refused.what.as_str()).collect();
+    let rules = told.iter().map(|refused| refused.rule.as_str());
     let more = match more.len() {
         0 => String::new(),
         count => format!(" and {count} more (see `aigate status`)"),
     };
     eprintln!(
-        "aigate: refused on the network: {}{more}\n  to allow {}: aigate allow net {}",
-        list(|refused| &refused.what, ", "),
+        "aigate: {how}: {}{more}\n  to allow {}: aigate allow {} {}",
+        whats.join(", "),
         if told.len() == 1 { "it" } else { "them" },
-        list(|refused| &refused.rule, " "),
+        first.kind.word(),
+        shell_words::join(rules),
     );
-    if let Some(preset) = preset {
-        eprintln!("  or all that {preset} downloads from: aigate allow net --preset {preset}");
-    }
 }
 
 /// Prints the steps of a run that was only planned.

@@ -71,8 +71,9 @@ pub enum Step {
     Scope,
     /// Refuse the system calls that agents do not need and attackers do.
     Filter,
-    /// Ask the guard before a program starts.
-    Ask,
+    /// The same, and ask before a name is made that may be protected; before a program starts too, if
+    /// `programs`.
+    Ask { programs: bool },
 }
 
 /// Where the directory of [`Step::Own`] stands.
@@ -116,7 +117,10 @@ impl fmt::Display for Step {
             Self::DropPrivileges => write!(f, "drop privileges: capabilities, set-user-ID"),
             Self::Scope => write!(f, "scope: signals, abstract sockets"),
             Self::Filter => write!(f, "filter: system calls"),
-            Self::Ask => write!(f, "ask: starts of programs"),
+            Self::Ask { programs: false } => write!(f, "filter: system calls; asks for names"),
+            Self::Ask { programs: true } => {
+                write!(f, "filter: system calls; asks for names and programs")
+            }
         }
     }
 }
@@ -282,9 +286,18 @@ impl Plan {
         }
     }
 
+    /// Whether the filter asks before a program starts.
+    #[must_use]
+    pub fn asks_for_programs(&self) -> bool {
+        self.steps.contains(&Step::Ask { programs: true })
+    }
+
     fn guarded(mut self, policy: &Policy) -> Self {
-        if guard::is_needed(policy) {
-            self.steps.push(Step::Ask);
+        let programs = guard::asks_for_programs(policy);
+        let asks = Step::Ask { programs };
+        let filters = self.steps.iter_mut();
+        for filter in filters.filter(|step| **step == Step::Filter) {
+            *filter = asks.clone();
         }
         self
     }

@@ -174,10 +174,10 @@ fn fence() -> Result<Vec<String>, Refused> {
 }
 
 fn filter() -> Result<Vec<String>, Refused> {
-    let programs = seccomp::programs()
+    let program = seccomp::program()
         .map_err(|error| refused("compile")(io::Error::other(error.to_string())))?;
     process::no_new_privs().map_err(refused("no_new_privs"))?;
-    seccomp::install(&programs).map_err(refused("seccomp"))?;
+    seccomp::install(&program).map_err(refused("seccomp"))?;
     match probe::user_fault() {
         Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => Ok(Vec::new()),
         _ => Err(Refused {

@@ -20,12 +20,13 @@ use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 use super::limits::Group;
 use super::linux::guard;
 use super::linux::init::{self, Start};
+use super::linux::makers;
 use super::linux::message::{Report, send_signal};
 use super::linux::seccomp;
 use super::live::Live;
 use super::plan::Plan;
 use super::unfit::Unfit;
-use super::{Error, Exit};
+use super::{Error, Exit, inside};
 use crate::policy::Policy;
 use crate::sys::handover::BrokerSockets;
 use crate::sys::process::{self, Cloned};
@@ -72,7 +73,7 @@ pub struct Run<'a> {
     pub live: Live<'a>,
     /// Who serves the sandbox's network, when it has one of its own with a way out.
     pub broker: &'a StartBroker<'a>,
-    /// Who takes what the guard over the starts of programs tells.
+    /// Who takes what the guard tells.
     pub guard: &'a guard::Tell<'a>,
     /// The control group that the sandbox enters, if it has one of its own.
     pub group: Option<&'a Group>,
@@ -88,8 +89,9 @@ pub struct Run<'a> {
 /// [`Error::Lost`] and [`Error::Keeper`].
 pub fn run(run: Run<'_>) -> Result<Exit, Error> {
     refuse_directories()?;
-    let filters = seccomp::programs_for(&run.plan.maker).map_err(uncompiled)?;
-    let asking = seccomp::asking().map_err(uncompiled)?;
+    let filter = seccomp::program_for(&run.plan.maker).map_err(uncompiled)?;
+    let programs = run.plan.asks_for_programs();
+    let asking = seccomp::asking_program(programs).map_err(uncompiled)?;
     let (ours, theirs) = socketpair(
         AddressFamily::Unix,
         SockType::SeqPacket,
@@ -103,8 +105,9 @@ pub fn run(run: Run<'_>) -> Result<Exit, Error> {
         .map_err(call("sigprocmask"))?;
     let start = Start {
         plan: run.plan,
-        filters: &filters,
+        filter: &filter,
         asking: &asking,
+        inside: inside(),
         image: run.image,
         foreground: run.foreground,
         group: run.group,
@@ -125,7 +128,7 @@ pub fn run(run: Run<'_>) -> Result<Exit, Error> {
                 listener: None,
                 served: false,
                 started: false,
-                began: SystemTime::now(),
+                began: makers::now(),
             }
             .supervise(&forwarded)
         }

@@ -57,6 +57,7 @@ mod links_a_file_from_outside_into_the_project;
 mod looks_under_a_mask_with_another_process;
 mod makes_a_core_dump_of_a_secret;
 mod makes_a_device_node;
+mod makes_a_protected_file_that_is_not_there;
 mod makes_the_shim_follow_a_link;
 mod makes_the_tree_writable_again;
 mod makes_the_tree_writable_with_the_new_mount_calls;

@@ -30,7 +30,7 @@ const ABILITIES: [(Ability, &str, &str); 9] = [
     (
         Ability::Notification,
         "seccomp notify",
-        "nothing runs where `deny_exec` names arguments, or `audit_exec` is on",
+        "nothing runs: what is protected and not there could be made",
     ),
     (
         Ability::Watch,

@@ -32,9 +32,11 @@ use crate::sys::{fd, mount, notify, process, sigpipe};
 /// All that init needs, prepared before the fork.
 pub(crate) struct Start<'a> {
     pub(crate) plan: &'a Plan,
-    pub(crate) filters: &'a [BpfProgram],
-    /// The filter that asks.
+    pub(crate) filter: &'a BpfProgram,
+    /// The same, and it asks.
     pub(crate) asking: &'a BpfProgram,
+    /// Whether another sandbox of ours is around this one.
+    pub(crate) inside: bool,
     pub(crate) image: &'a process::Image,
     /// Whether the command gets a process group of its own, in the foreground of its terminal.
     pub(crate) foreground: bool,
@@ -167,11 +169,19 @@ fn apply(
             process::die_with_parent()
         }
         Step::Scope => scope::apply(),
-        Step::Filter => seccomp::install(start.filters),
-        Step::Ask => {
-            let listener = notify::install(start.asking)?;
-            Report::Listener.send_with(control, &[listener.as_fd()])
+        Step::Filter => seccomp::install(start.filter),
+        Step::Ask { programs } => ask(*programs, start, control),
+    }
+}
+
+fn ask(programs: bool, start: &Start<'_>, control: &OwnedFd) -> io::Result<()> {
+    match notify::install(start.asking) {
+        Ok(listener) => Report::Listener.send_with(control, &[listener.as_fd()]),
+        // The sandbox around this one asks already. It knows the names, not our rules on programs.
+        Err(error) if start.inside && !programs && error.raw_os_error() == Some(libc::EBUSY) => {
+            seccomp::install(start.filter)
         }
+        Err(error) => Err(error),
     }
 }
 

@@ -12,11 +12,12 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
+use super::makers::Makers;
 use super::mounts::{clone_own, cover_with_itself};
 use crate::engine::live::Watch;
 use crate::engine::scan;
@@ -68,8 +69,7 @@ struct Keeper<'a> {
     roots: Vec<PathBuf>,
     masks: Masks,
     sockets: Option<Newcomers>,
-    /// When there was no command yet.
-    began: SystemTime,
+    makers: Makers,
 }
 
 impl<'a> Keeper<'a> {
@@ -84,7 +84,7 @@ impl<'a> Keeper<'a> {
             roots: scan::roots(policy),
             masks: Masks::new()?,
             sockets,
-            began,
+            makers: Makers::of(policy, began),
         })
     }
 
@@ -116,7 +116,8 @@ impl<'a> Keeper<'a> {
         if self.policy.read.judge_name(parent, name, is_dir).is_some() {
             return self.masks.mask(&parent.join(name));
         }
-        if self.policy.write.judge_name(parent, name, is_dir).is_some() && !self.is_new(parent) {
+        if self.policy.write.judge_name(parent, name, is_dir).is_some() && !self.makers.own(parent)
+        {
             protect(&parent.join(name));
         }
         if is_dir && !scan::is_git_data(parent, name) {
@@ -126,14 +127,6 @@ impl<'a> Keeper<'a> {
                 self.look_at(&path);
             }
         }
-    }
-
-    /// Whether a directory was made while the command ran. What is in it was written by its maker, who may not
-    /// have finished: git writes the settings of a repository again and again until it is whole.
-    fn is_new(&self, directory: &Path) -> bool {
-        let made = fs::symlink_metadata(directory).and_then(|found| found.created());
-        // The clock of file systems is a tick behind.
-        made.is_ok_and(|made| made + Duration::from_millis(10) >= self.began)
     }
 
     fn watch(&mut self, policy_files: &Watch, init: BorrowedFd<'_>) -> io::Result<Ending> {

@@ -10,11 +10,11 @@ use std::io;
 use libc::c_long;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen as Width, SeccompCmpOp as Op, SeccompCondition,
-    SeccompFilter, SeccompRule, TargetArch, sock_filter,
+    SeccompFilter, SeccompRule, TargetArch,
 };
 
+use super::bpf;
 use crate::engine::plan::Maker;
-use crate::sys::notify::ASK;
 
 type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
@@ -69,8 +69,71 @@ const FAMILIES: [i32; 4] = [
     libc::AF_NETLINK,
 ];
 
-/// The programs to install, in this order.
-pub fn programs() -> Result<Vec<BpfProgram>, seccompiler::Error> {
+/// The program to install.
+pub fn program() -> Result<BpfProgram, seccompiler::Error> {
+    Ok(bpf::join(programs()?))
+}
+
+/// The program for a sandbox that is made so.
+pub fn program_for(maker: &Maker) -> Result<BpfProgram, seccompiler::Error> {
+    let mut programs = programs()?;
+    if let Maker::Landlock { network } = maker {
+        programs.extend(without_namespaces(*network)?);
+    }
+    Ok(bpf::join(programs))
+}
+
+/// The program that also asks before a name is made, and before a program starts if `programs`.
+pub fn asking_program(programs: bool) -> Result<BpfProgram, seccompiler::Error> {
+    let mut asked = NAMING.to_vec();
+    if programs {
+        asked.extend([libc::SYS_execve, libc::SYS_execveat]);
+    }
+    let asked = filter(whole_calls(&asked), SeccompAction::Trace(0))?;
+    let opens = bpf::ask_by_bits(OPENS, libc::O_CREAT as u32);
+    let refused = self::programs()?.into_iter();
+    Ok(bpf::join(
+        [opens]
+            .into_iter()
+            .chain(refused)
+            .chain([bpf::asking(asked)]),
+    ))
+}
+
+/// Calls that make a file where a flag says so, and which argument has the flags.
+const OPENS: &[(c_long, usize)] = &[
+    (libc::SYS_openat, 2),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, 1),
+];
+
+/// Calls that make a name in a directory.
+const NAMING: &[c_long] = &[
+    // Its flags are in memory.
+    libc::SYS_openat2,
+    libc::SYS_linkat,
+    libc::SYS_mkdirat,
+    libc::SYS_mknodat,
+    libc::SYS_renameat2,
+    libc::SYS_symlinkat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_creat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_link,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_mkdir,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_mknod,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_rename,
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    libc::SYS_renameat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_symlink,
+];
+
+/// What every sandbox refuses.
+fn programs() -> Result<Vec<BpfProgram>, seccompiler::Error> {
     let mut not_permitted = whole_calls(NOT_PERMITTED);
     let typing = TYPING.map(|request| rule(&[(1, Op::Eq, request)]));
     not_permitted.insert(
@@ -87,37 +150,9 @@ pub fn programs() -> Result<Vec<BpfProgram>, seccompiler::Error> {
         compile(whole_calls(NOT_IMPLEMENTED), libc::ENOSYS)?,
         compile(families, libc::EAFNOSUPPORT)?,
         #[cfg(target_arch = "x86_64")]
-        no_x32(),
+        bpf::no_x32(),
     ])
 }
-
-/// The programs for a sandbox that is made so.
-pub fn programs_for(maker: &Maker) -> Result<Vec<BpfProgram>, seccompiler::Error> {
-    let mut programs = programs()?;
-    if let Maker::Landlock { network } = maker {
-        programs.extend(without_namespaces(*network)?);
-    }
-    Ok(programs)
-}
-
-/// The program that asks before another program starts.
-pub fn asking() -> Result<BpfProgram, seccompiler::Error> {
-    // The crate knows no action that asks: the one that traces stands for it until it is replaced.
-    let mut program = filter(
-        whole_calls(&[libc::SYS_execve, libc::SYS_execveat]),
-        SeccompAction::Trace(0),
-    )?;
-    for step in &mut program {
-        if (step.code, step.k) == (RETURN, TRACE) {
-            step.k = ASK;
-        }
-    }
-    Ok(program)
-}
-
-/// `BPF_RET | BPF_K`, and `SECCOMP_RET_TRACE`.
-const RETURN: u16 = 0x06;
-const TRACE: u32 = 0x7ff0_0000;
 
 /// What namespaces would shut: System V objects and queues, limits of other processes, and sockets:
 /// neither Landlock nor a filter can tell by its path whose socket is connected to.
@@ -179,15 +214,12 @@ const SHARED_OBJECTS: &[c_long] = &[
     libc::SYS_shmget,
 ];
 
-/// Installs the programs for this process and all that it starts.
-pub fn install(programs: &[BpfProgram]) -> io::Result<()> {
-    for program in programs {
-        seccompiler::apply_filter(program).map_err(|error| match error {
-            seccompiler::Error::Prctl(source) | seccompiler::Error::Seccomp(source) => source,
-            other => io::Error::other(other.to_string()),
-        })?;
-    }
-    Ok(())
+/// Installs a program for this process and all that it starts.
+pub fn install(program: &BpfProgram) -> io::Result<()> {
+    seccompiler::apply_filter(program).map_err(|error| match error {
+        seccompiler::Error::Prctl(source) | seccompiler::Error::Seccomp(source) => source,
+        other => io::Error::other(other.to_string()),
+    })
 }
 
 fn whole_calls(calls: &[c_long]) -> Rules {
@@ -211,29 +243,4 @@ fn compile(rules: Rules, errno: i32) -> Result<BpfProgram, seccompiler::Error> {
 fn filter(rules: Rules, action: SeccompAction) -> Result<BpfProgram, seccompiler::Error> {
     let arch: TargetArch = std::env::consts::ARCH.try_into()?;
     Ok(SeccompFilter::new(rules, SeccompAction::Allow, action, arch)?.try_into()?)
-}
-
-/// The x32 twin of each call has another number and would pass the lists above.
-#[cfg(target_arch = "x86_64")]
-fn no_x32() -> BpfProgram {
-    const LOAD_NUMBER: sock_filter = sock_filter {
-        code: 0x20,
-        jt: 0,
-        jf: 0,
-        k: 0,
-    };
-    const IF_X32: sock_filter = sock_filter {
-        code: 0x35,
-        jt: 0,
-        jf: 1,
-        k: 0x4000_0000,
-    };
-    let answer = |k| sock_filter {
-        code: RETURN,
-        jt: 0,
-        jf: 0,
-        k,
-    };
-    let refused = 0x0005_0000 | libc::ENOSYS as u32;
-    vec![LOAD_NUMBER, IF_X32, answer(refused), answer(0x7fff_0000)]
 }

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 
 use super::{Supervisor, call};
 use crate::engine::Error;
-use crate::engine::linux::{guard, init, keeper};
+use crate::engine::linux::{guard, init, keeper, makers};
 use crate::engine::live::Watch;
 use crate::sys::handover::BrokerSockets;
 use crate::sys::process::{self, Cloned};
@@ -81,6 +81,8 @@ impl Supervisor<'_> {
     /// The guard alone keeps it: with him gone, nobody seems to answer who does not.
     pub(super) fn take_listener(&mut self, received: Vec<OwnedFd>) -> Result<(), Error> {
         self.listener = received.into_iter().next();
+        // The command has not been started yet, and this is later than before.
+        self.began = makers::now();
         self.start(Role::Guard)?;
         self.listener = None;
         Ok(())
@@ -117,17 +119,17 @@ impl Supervisor<'_> {
             Role::Broker => self.broker(),
             Role::Guard => {
                 let listener = self.listener.take().ok_or(io::ErrorKind::NotFound)?;
-                let user = self.namespaces.first().ok_or(io::ErrorKind::NotFound)?;
-                let policy = self.run.policy.clone();
-                let (live, tell) = (&mut self.run.live, self.run.guard);
-                guard::run(
-                    policy,
-                    live,
-                    listener.as_fd(),
-                    self.pidfd.as_fd(),
-                    user.as_fd(),
-                    tell,
-                )
+                let [_, mounts] = &self.namespaces[..] else {
+                    return Err(io::ErrorKind::NotFound.into());
+                };
+                let post = guard::Post {
+                    listener: listener.as_fd(),
+                    init: self.pidfd.as_fd(),
+                    mounts: mounts.as_fd(),
+                    began: self.began,
+                    tell: self.run.guard,
+                };
+                guard::run(self.run.policy.clone(), &mut self.run.live, &post)
             }
             Role::Keeper => {
                 let policy_files = Watch::new(&self.run.live.files)?;

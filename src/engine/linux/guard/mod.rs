@@ -1,9 +1,11 @@
-//! Answers for the kernel, before a program starts, whether it may: where a rule is about its
-//! arguments, or every start is to be recorded.
+//! Answers for the kernel: whether a program may start with its arguments, and whether a name may be
+//! made that is protected and not there.
 //!
-//! It is a guard rail. Another thread can change the arguments after they were looked at, and a program
-//! that is denied can be written anew. What must not start at all is masked, which is a wall.
+//! It is a guard rail. Another thread can change a path or the arguments after they were looked at.
+//! What must not start at all is masked, and what is protected and there is read-only: those are walls.
 
+mod mountinfo;
+mod names;
 mod programs;
 mod target;
 mod walk;
@@ -11,12 +13,15 @@ mod walk;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::termios::{LocalFlags, tcgetattr};
 
 use self::programs::{Command, Programs};
 use self::target::Target;
+use crate::engine::linux::makers::Makers;
 use crate::engine::live::{Live, Watch};
 use crate::engine::supervisor::Ending;
 use crate::policy::{Origin, Policy};
@@ -40,26 +45,43 @@ pub enum Seen<'a> {
         /// The rule.
         rule: &'a Origin,
     },
+    /// A rule refused to let this be made.
+    Unmade {
+        /// Where it would have been.
+        path: &'a Path,
+        /// The rule.
+        rule: &'a Origin,
+    },
 }
 
 /// Takes what the guard tells; what comes back is said to whoever asked, where his errors go.
 pub type Tell<'a> = dyn Fn(&Policy, &Seen<'_>) -> Option<String> + 'a;
 
-/// Whether anything is to be asked.
+/// Whether starts of programs are to be asked about.
 #[must_use]
-pub fn is_needed(policy: &Policy) -> bool {
+pub fn asks_for_programs(policy: &Policy) -> bool {
     policy.audit_exec || policy.exec.denied().any(|rule| !rule.args.is_empty())
 }
 
-/// Guards the sandbox of `init` until it ends; the caller has one thread. `user` is the sandbox's user
-/// namespace.
+/// What a guard works with.
+pub(in crate::engine) struct Post<'a> {
+    /// Where the kernel asks.
+    pub(in crate::engine) listener: BorrowedFd<'a>,
+    /// Readable when the sandbox has ended.
+    pub(in crate::engine) init: BorrowedFd<'a>,
+    /// The sandbox's mount namespace.
+    pub(in crate::engine) mounts: BorrowedFd<'a>,
+    /// When there was no command yet.
+    pub(in crate::engine) began: SystemTime,
+    /// Who takes what there is to tell.
+    pub(in crate::engine) tell: &'a Tell<'a>,
+}
+
+/// Guards a sandbox until it ends; the caller has one thread.
 pub(in crate::engine) fn run(
     mut policy: Policy,
     live: &mut Live<'_>,
-    listener: BorrowedFd<'_>,
-    init: BorrowedFd<'_>,
-    user: BorrowedFd<'_>,
-    tell: &Tell<'_>,
+    post: &Post<'_>,
 ) -> io::Result<Ending> {
     process::die_with_parent()?;
     let policy_files = Watch::new(&live.files)?;
@@ -68,16 +90,10 @@ pub(in crate::engine) fn run(
     {
         policy = changed;
     }
-    // It gives the right to look at every process inside, also where Yama lets only parents do so.
-    process::enter_namespace(user)?;
-    notify::answer_at_once(listener);
-    let mut programs = Programs::of(&policy);
-    let mut refused = None;
-    // The first start is that of the command itself, which was looked at before; its memory is still
-    // that of init, which nobody reads.
-    let mut is_first = true;
+    notify::answer_at_once(post.listener);
+    let mut guard = Guard::new(policy, post);
     loop {
-        let sources = [listener, init, policy_files.as_fd()];
+        let sources = [post.listener, post.init, policy_files.as_fd()];
         let mut ready = sources.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         match poll(&mut ready, PollTimeout::NONE) {
             Ok(_) | Err(nix::Error::EINTR) => {}
@@ -91,77 +107,110 @@ pub(in crate::engine) fn run(
             && policy_files.changed()
             && let Some(changed) = live.reload()
         {
-            programs = Programs::of(&changed);
-            policy = changed;
+            guard.follow(changed);
         }
-        if asked && let Some(asked) = notify::receive(listener)? {
-            let answer = if std::mem::take(&mut is_first) {
-                Answer::Continue
-            } else {
-                let told = &mut refused;
-                decide(&policy, &mut programs, listener, &asked, told, tell)
-            };
-            notify::answer(listener, &asked, answer)?;
+        if asked && let Some(asked) = notify::receive(post.listener)? {
+            let answer = guard.decide(&asked);
+            notify::answer(post.listener, &asked, answer)?;
         }
     }
 }
 
-fn decide(
-    policy: &Policy,
-    programs: &mut Programs,
-    listener: BorrowedFd<'_>,
-    asked: &Asked,
-    refused: &mut Option<(i32, Vec<OsString>)>,
-    tell: &Tell<'_>,
-) -> Answer {
-    let target = Target(asked.thread);
-    let command = match command(target, asked) {
-        Ok(command) => command,
-        // Arguments without end: nobody can say what they are.
-        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-            return Answer::Refuse(libc::E2BIG);
+struct Guard<'a> {
+    policy: Policy,
+    programs: Programs,
+    makers: Makers,
+    post: &'a Post<'a>,
+    /// Who was refused a start last, and which.
+    refused: Option<(i32, Vec<OsString>)>,
+    /// Whether the command itself has been started. It was looked at before, and until then its memory
+    /// is that of init, which nobody reads.
+    started: bool,
+}
+
+impl<'a> Guard<'a> {
+    fn new(policy: Policy, post: &'a Post<'a>) -> Self {
+        Self {
+            programs: Programs::of(&policy),
+            makers: Makers::of(&policy, post.began),
+            policy,
+            post,
+            refused: None,
+            started: false,
         }
-        // What is not there the kernel refuses by itself.
-        Err(error) if is_of_the_path(&error) => return Answer::Continue,
-        Err(error) => return Answer::Refuse(error.raw_os_error().unwrap_or(libc::EPERM)),
-    };
-    // Otherwise this was the memory of another thread, and nobody waits.
-    if !notify::still_waits(listener, asked) {
-        return Answer::Continue;
     }
-    let rule = programs.judge(&policy.exec, &command, target);
-    let (path, arguments) = (&command.path, command.words.iter().skip(1));
-    let told: Vec<OsString> = [path.clone().into()]
-        .into_iter()
-        .chain(arguments.cloned())
-        .collect();
-    let Some(rule) = rule else {
-        if policy.audit_exec {
-            let process = asked.thread;
-            tell(
-                policy,
-                &Seen::Started {
-                    command: &told,
-                    process,
-                },
-            );
-        }
-        return Answer::Continue;
-    };
-    // A shell tries one directory of PATH after the other.
-    let again = Some((asked.thread, command.words));
-    if *refused != again {
-        *refused = again;
-        let seen = Seen::Refused {
-            command: &told,
-            rule,
+
+    fn follow(&mut self, policy: Policy) {
+        self.programs = Programs::of(&policy);
+        self.makers = Makers::of(&policy, self.post.began);
+        self.policy = policy;
+    }
+
+    fn decide(&mut self, asked: &Asked) -> Answer {
+        let is_start = matches!(asked.number, libc::SYS_execve | libc::SYS_execveat);
+        let answer = match is_start {
+            true if !std::mem::replace(&mut self.started, true) => return Answer::Continue,
+            true => self.start(asked),
+            false => self.make(asked),
         };
-        if let Some(text) = tell(policy, &seen) {
-            // Who has closed his errors wants to hear none.
-            drop(say(target, &text));
+        match answer {
+            Ok(answer) => answer,
+            // What is not there the kernel refuses by itself.
+            Err(error) if is_of_the_path(&error) => Answer::Continue,
+            // Arguments without end: nobody can say what they are.
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                Answer::Refuse(libc::E2BIG)
+            }
+            Err(error) => Answer::Refuse(error.raw_os_error().unwrap_or(libc::EPERM)),
         }
     }
-    Answer::Refuse(libc::EACCES)
+
+    fn start(&mut self, asked: &Asked) -> io::Result<Answer> {
+        let target = Target(asked.thread);
+        let command = command(target, asked)?;
+        // Otherwise this was the memory of another thread, and nobody waits.
+        if !notify::still_waits(self.post.listener, asked) {
+            return Ok(Answer::Continue);
+        }
+        let rule = self.programs.judge(&self.policy.exec, &command, target);
+        let told = [command.path.clone().into()].into_iter();
+        let told: Vec<OsString> = told.chain(command.words.iter().skip(1).cloned()).collect();
+        let tell = |seen: &Seen<'_>| (self.post.tell)(&self.policy, seen);
+        let Some(rule) = rule else {
+            if self.policy.audit_exec {
+                let process = asked.thread;
+                let command = &told;
+                tell(&Seen::Started { command, process });
+            }
+            return Ok(Answer::Continue);
+        };
+        // A shell tries one directory of PATH after the other.
+        let again = Some((asked.thread, command.words));
+        if self.refused != again {
+            self.refused = again;
+            let command = &told;
+            if let Some(text) = tell(&Seen::Refused { command, rule }) {
+                // Who has closed his errors wants to hear none.
+                drop(say(target, &text));
+            }
+        }
+        Ok(Answer::Refuse(libc::EACCES))
+    }
+
+    fn make(&self, asked: &Asked) -> io::Result<Answer> {
+        let target = Target(asked.thread);
+        let mounts = self.post.mounts;
+        let judged = names::judge(&self.makers, &self.policy, asked, target, mounts)?;
+        let Some(forbidden) = judged else {
+            return Ok(Answer::Continue);
+        };
+        if !notify::still_waits(self.post.listener, asked) {
+            return Ok(Answer::Continue);
+        }
+        let (path, rule) = (&forbidden.path, forbidden.rule);
+        (self.post.tell)(&self.policy, &Seen::Unmade { path, rule });
+        Ok(Answer::Refuse(libc::EACCES))
+    }
 }
 
 /// Whether the asking process would get the same error, or is gone.
@@ -201,11 +250,13 @@ fn command(target: Target, asked: &Asked) -> io::Result<Command> {
     Ok(Command { path, words, file })
 }
 
-/// Says something where the errors of a thread go, if that can be done at once.
+/// Says something where the errors of a thread go, if that can be done at once and disturbs nobody who
+/// draws on a terminal.
 fn say(target: Target, text: &str) -> io::Result<()> {
     let errors = notify::descriptor(target.0, libc::STDERR_FILENO)?;
+    let draws = tcgetattr(&errors).is_ok_and(|now| !now.local_flags.contains(LocalFlags::ICANON));
     let mut ready = [PollFd::new(errors.as_fd(), PollFlags::POLLOUT)];
-    if poll(&mut ready, PollTimeout::ZERO)? == 1 {
+    if !draws && poll(&mut ready, PollTimeout::ZERO)? == 1 {
         // Less than a pipe takes at once.
         let text = &text.as_bytes()[..text.len().min(libc::PIPE_BUF)];
         std::fs::File::from(errors).write_all(text)?;

@@ -8,10 +8,11 @@ use std::fs::{self, File};
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
+use nix::fcntl::{AtFlags, OFlag, open};
+use nix::sys::stat::{Mode, fstatat};
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
 
@@ -60,9 +61,7 @@ impl Target {
             return Ok(words);
         }
         loop {
-            let mut pointer = [0; size_of::<u64>()];
-            self.read(at, &mut pointer)?;
-            let pointer = u64::from_ne_bytes(pointer);
+            let pointer = self.number(at as u64)?;
             if pointer == 0 {
                 return Ok(words);
             }
@@ -117,6 +116,35 @@ impl Target {
         Found::new(walk(&root, &own, path)?)
     }
 
+    /// What a link at a path says, if there is one. One call, for nearly every new file is asked about.
+    pub(super) fn link(self, directory: RawFd, path: &OsStr) -> Option<PathBuf> {
+        let start = match (path.as_bytes().first()?, directory) {
+            (b'/', _) => "root".to_owned(),
+            (_, libc::AT_FDCWD) => "cwd".to_owned(),
+            (_, number) => format!("fd/{number}"),
+        };
+        let mut name = OsString::from(format!("/proc/{}/{start}/", self.0));
+        name.push(path);
+        fs::read_link(name).ok()
+    }
+
+    /// The number that stands at an address.
+    pub(super) fn number(self, address: u64) -> io::Result<u64> {
+        let mut number = [0; size_of::<u64>()];
+        self.read(address as usize, &mut number)?;
+        Ok(u64::from_ne_bytes(number))
+    }
+
+    /// The inode of its mount namespace.
+    pub(super) fn mount_namespace(self) -> io::Result<u64> {
+        Ok(fs::metadata(format!("/proc/{}/ns/mnt", self.0))?.ino())
+    }
+
+    /// The mounts that it sees, as the kernel lists them.
+    pub(super) fn mounts(self) -> io::Result<Vec<u8>> {
+        fs::read(format!("/proc/{}/mountinfo", self.0))
+    }
+
     /// What a descriptor of the thread is open on.
     pub(super) fn opened(self, number: RawFd) -> io::Result<Found> {
         Found::new(self.own(&format!("fd/{number}"))?)
@@ -149,6 +177,21 @@ impl Found {
     /// Its name now.
     pub(super) fn path(&self) -> io::Result<PathBuf> {
         fs::read_link(format!("/proc/self/fd/{}", self.handle.as_raw_fd()))
+    }
+
+    /// The number of the mount that it was found in.
+    pub(super) fn mount(&self) -> io::Result<u64> {
+        let facts = fs::read_to_string(format!("/proc/self/fdinfo/{}", self.handle.as_raw_fd()))?;
+        let mut lines = facts.lines();
+        let number = lines.find_map(|line| line.strip_prefix("mnt_id:"));
+        let number = number.and_then(|number| number.trim().parse().ok());
+        number.ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// Whether something has this path below it.
+    pub(super) fn has(&self, path: impl AsRef<Path>) -> bool {
+        let found = fstatat(&self.handle, path.as_ref(), AtFlags::AT_SYMLINK_NOFOLLOW);
+        found.is_ok()
     }
 
     /// Its content, if it is a regular file.
