@@ -9,6 +9,7 @@
 mod support;
 
 mod agents;
+mod awkward;
 mod events;
 mod files;
 mod managed;
