@@ -1,4 +1,4 @@
-//! What hooks are told and what they answer: events as the agents sent them, which `tests/agents.rs`
+//! What hooks are told and what they answer: events as the agents sent them, which `tests/agents`
 //! records and compares with the real agents, or as their vendors document them.
 
 use std::fs;

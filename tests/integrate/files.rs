@@ -319,39 +319,6 @@ fn a_file_that_we_made_goes_with_its_directories() {
 }
 
 #[test]
-fn what_is_broken_or_switched_off_is_told() {
-    let user = User::new();
-    user.integrate(&["install", "claude"]);
-    assert!(user.try_integrate(&["status"]).ok());
-    user.put(
-        "work/app/.claude/settings.json",
-        b"{\"disableAllHooks\": true}",
-    );
-    let off = user.try_integrate(&["status"]);
-    assert_eq!(off.code(), Some(1), "{off}");
-    assert!(
-        off.out
-            .contains("app/.claude/settings.json switches the hooks off")
-            && off.out.contains("NOT in force"),
-        "{off}"
-    );
-    fs::remove_file(user.path("work/app/.claude/settings.json")).unwrap();
-    user.put(".claude/settings.json", b"{}");
-    let gone = user.try_integrate(&["status", "claude"]);
-    assert!(
-        gone.code() == Some(1) && gone.out.contains("lacks what was put in"),
-        "{gone}"
-    );
-    user.integrate(&["install", "claude"]);
-    fs::remove_file(user.path(".aigate/bin/aigate")).unwrap();
-    let without = user.try_integrate(&["status", "claude"]);
-    assert!(
-        without.code() == Some(1) && without.out.contains("is missing"),
-        "{without}"
-    );
-}
-
-#[test]
 fn shims_that_go_leave_the_program_to_the_hooks() {
     let user = User::new();
     user.integrate(&["install", "claude"]);

@@ -13,6 +13,7 @@ mod awkward;
 mod events;
 mod files;
 mod managed;
+mod status;
 
 use std::collections::BTreeMap;
 use std::fs;
