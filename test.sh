@@ -134,7 +134,7 @@ claude_program() {
     return 1
 }
 
-# Other real agents, each in a version that tests/agents.rs was tried with: newer ones may take other
+# Other real agents, each in a version that tests/agents was tried with: newer ones may take other
 # hooks, and that is to be found out on purpose. On disk: Codex 404 MB, Copilot 189, OpenCode 177 (its
 # program alone, of which the whole package has two), Gemini 100, Qwen 55. One that wants another
 # node than this machine's is not installed, and its test is skipped.
