@@ -165,8 +165,6 @@ fn what_is_not_known_gets_no_answer() {
         "[]",
         "null",
         "7",
-        "{",
-        "\u{fffd}",
         "\"PreToolUse\"",
         r#"{"hook_event_name": "PreToolUse"}"#,
         r#"{"hook_event_name": "Stop", "session_id": "s", "transcript_path": "/t", "cwd": "/"}"#,
@@ -184,8 +182,41 @@ fn what_is_not_known_gets_no_answer() {
             );
         }
     }
+}
+
+/// A model chooses what stands in an event: what makes it unreadable must not make it pass.
+#[test]
+fn what_cannot_be_read_is_refused_and_not_passed_over() {
+    let user = user("hook: {outside: warn}\n");
+    let event = |more: &str| {
+        let event = recorded("claude", 2).to_string();
+        let event = event.replace("COMMAND", &format!("true{more}"));
+        event.replace("CWD", user.world.project().to_str().unwrap())
+    };
+    let deep = event("").replace(
+        "\"command\"",
+        &format!("\"x\":{}1{},\"command\"", "[".repeat(200), "]".repeat(200)),
+    );
+    let (_, readable) = ask(&user, "claude", &event(" # \\ud83d\\ude00"));
+    assert!(
+        readable.ok() && readable.out.is_empty(),
+        "control arm: {readable}"
+    );
+    for event in [
+        event(" # \\ud800"),
+        deep,
+        "{".to_owned(),
+        "\u{fffd}".to_owned(),
+    ] {
+        for agent in aigate::integration::catalog::names() {
+            let (_, outcome) = ask(&user, agent, &event);
+            assert_eq!(outcome.code(), Some(2), "{agent}: {outcome}");
+            assert!(outcome.err.contains("cannot be read"), "{agent}: {outcome}");
+        }
+    }
+    // One that only a newer aigate knows, too.
     let (_, outcome) = ask(&user, "no-such-agent", "{}");
-    assert_eq!(outcome.code(), Some(125), "{outcome}");
+    assert_eq!(outcome.code(), Some(2), "{outcome}");
 }
 
 #[test]
