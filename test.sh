@@ -135,17 +135,20 @@ claude_program() {
     return 1
 }
 
-# Other real agents, each in a version that tests/agents.rs was tried with: newer ones may take other
-# hooks, and that is to be found out on purpose.
+# Other real agents, each in a version that tests/agents was tried with: newer ones may take other
+# hooks, and that is to be found out on purpose. On disk: Codex 404 MB, Copilot 189, OpenCode 177 (its
+# program alone, of which the whole package has two), Gemini 100, Qwen 55. One that wants another
+# node than this machine's is not installed, and its test is skipped.
 need_agents() {
     command -v npm >/dev/null 2>&1 || return
-    for package in codex:@openai/codex@0.169.0 copilot:@github/copilot@1.0.102; do
+    for package in codex:@openai/codex@0.169.0 copilot:@github/copilot@1.0.102 \
+        gemini:@google/gemini-cli@0.61.0 opencode:opencode-linux-x64@1.18.33 qwen:@qwen-code/qwen-code@0.15.10; do
         at="$cache/agents/${package%%:*}"
         [ ! -e "$at/complete-${package##*@}" ] || continue
         say "Installing ${package#*:} into $at"
         for try in 1 2 3; do
             rm -rf "$at" && mkdir -p "$at" &&
-                npm install --prefix "$at" --no-audit --no-fund --loglevel=error --ignore-scripts "${package#*:}" &&
+                npm install --prefix "$at" --no-audit --no-fund --loglevel=error --ignore-scripts --engine-strict "${package#*:}" &&
                 : >"$at/complete-${package##*@}" && break
             echo "test.sh: try $try failed" >&2
             sleep "$((try * 5))"

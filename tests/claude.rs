@@ -10,80 +10,33 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::ops::Deref;
 use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{Host, Outcome, SECRET, World, place, process, quoted, skip, tool};
+use support::{Outcome, SECRET, World, place, process, skip, tool};
 
 /// Claude Code may start slowly on two busy cores.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// A user who has Claude Code and guarded it, and the model that plays a script to it.
-struct Session {
-    world: World,
-    /// Ends with the session.
-    _model: Host,
+/// Claude Code, and a model that plays a script to it.
+struct Session(support::session::Session);
+
+impl Deref for Session {
+    type Target = support::session::Session;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl Session {
     /// `None` where the program or the stand-in is missing; the steps are those of the mock.
     fn new(world: World, steps: &serde_json::Value) -> Option<Self> {
-        let (program, mocks) = (place::claude()?, place::mocks()?);
-        let bin = world.root().join("bin");
-        fs::create_dir_all(&bin).unwrap();
-        symlink(program, bin.join("claude")).unwrap();
-        let script = world.root().join("steps.json");
-        fs::write(&script, steps.to_string()).unwrap();
-        let mock = mocks.canonicalize().unwrap().join("mock_anthropic.py");
-        let model = world.host(&format!(
-            "exec python3 -u {} --script {} --log {} --max-seconds 600",
-            quoted(mock),
-            quoted(script),
-            quoted(world.root().join("requests"))
-        ));
-        let address = model.line().rsplit(' ').next().unwrap().to_owned();
-        let session = Self {
-            world: session_environment(world, &address),
-            _model: model,
-        };
-        let mut install = session.world.aigate();
-        install
-            .env("PATH", session.path(false))
-            .args(["shim", "install", "claude"]);
-        let installed = process::run(install);
-        assert!(installed.ok(), "{installed}");
-        // What a user does whose model is on this machine.
-        let mut allow = session.world.aigate();
-        allow.args(["allow", "net"]);
-        allow.arg(address.replace("http://127.0.0.1", "localhost"));
-        let allowed = process::run(allow);
-        assert!(allowed.ok(), "{allowed}");
-        Some(session)
-    }
-
-    /// PATH as after the installation, or as it was before.
-    fn path(&self, guarded: bool) -> std::ffi::OsString {
-        let shims = self.world.home().join(".aigate/shims");
-        let own = [shims, self.world.root().join("bin")];
-        let own = own.into_iter().skip(usize::from(!guarded));
-        let rest = place::environment(&self.world.home());
-        let rest = &rest
-            .iter()
-            .find(|(name, _)| name == "PATH")
-            .expect("a PATH")
-            .1;
-        std::env::join_paths(own.chain(std::env::split_paths(rest))).unwrap()
-    }
-
-    fn program(&self, name: &str, guarded: bool) -> Command {
-        let mut command = self
-            .world
-            .command(which::which_in(name, Some(self.path(guarded)), "/").unwrap());
-        command.env("PATH", self.path(guarded));
-        command
+        let agent = ("claude", place::claude()?);
+        let model = ("mock_anthropic.py", &*steps.to_string());
+        support::session::Session::new(world, agent, model, session_environment).map(Self)
     }
 
     /// Types `claude ARGUMENTS`.
@@ -98,14 +51,7 @@ impl Session {
     /// `aigate integrate VERB claude`.
     #[track_caller]
     fn integrate(&self, verb: &str) {
-        let mut integrate = self.world.aigate();
-        integrate.args(["integrate", verb, "claude"]);
-        let done = process::run(integrate);
-        assert!(done.ok(), "{done}");
-    }
-
-    fn requests(&self) -> String {
-        fs::read_to_string(self.world.root().join("requests")).unwrap_or_default()
+        self.aigate(&["integrate", verb, "claude"]);
     }
 }
 

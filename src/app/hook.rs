@@ -29,6 +29,8 @@ use crate::shim::owned::Owned;
 const MOST: usize = 2_000;
 /// Shells in shells that are followed.
 const DEEPEST: usize = 3;
+/// The exit code by which a hook refuses; others mean that it failed, and most agents go on then.
+pub const REFUSED: u8 = 2;
 const SHELLS: [&str; 5] = ["sh", "bash", "dash", "zsh", "ksh"];
 
 /// What is said to an event; `None` for a name that no agent has.
@@ -39,7 +41,14 @@ pub fn run(name: &str, said: &[u8]) -> Result<Option<Said>, Invalid> {
     let Some(named) = catalog::agent(name)? else {
         return Ok(None);
     };
-    let said = serde_json::from_slice::<Value>(said).unwrap_or_default();
+    let said = match serde_json::from_slice::<Value>(said) {
+        Ok(said) => said,
+        // Nothing was said, or the sandbox decides.
+        Err(_) if said.trim_ascii().is_empty() || engine::inside() => {
+            return Ok(Some(Said::default()));
+        }
+        Err(why) => return Ok(Some(unreadable(&why))),
+    };
     let Some((agent, dialect, event)) = recognise(named, name, &said)? else {
         return Ok(Some(Said::default()));
     };
@@ -49,6 +58,16 @@ pub fn run(name: &str, said: &[u8]) -> Result<Option<Said>, Invalid> {
     }
     let said = reason(&agent, &event).map(|reason| dialect.answer(&event, &reason));
     Ok(Some(said.unwrap_or_default()))
+}
+
+/// An event in no language, which may be made so on purpose: half of a character or brackets without
+/// end in what a model asks for. Every agent that looks at exit codes takes this one as a refusal.
+fn unreadable(why: &serde_json::Error) -> Said {
+    Said {
+        err: format!("aigate: refused, because this event cannot be read: {why}"),
+        exit: REFUSED,
+        ..Said::default()
+    }
 }
 
 /// The dialect of an event: the named agent's own, or that of another who read its hook file.

@@ -22,15 +22,15 @@ impl Hook {
     pub(super) fn run(&self) -> ExitCode {
         let mut said = Vec::new();
         if let Err(error) = io::stdin().take(LONGEST).read_to_end(&mut said) {
-            return report::error(&error);
+            return report::failed(&error, hook::REFUSED);
         }
         let answer = match hook::run(&self.agent, &said) {
             Ok(Some(answer)) => answer,
             Ok(None) => {
                 let unknown = format!("{}: no such agent; see `aigate integrate list`", self.agent);
-                return report::error(&unknown);
+                return report::failed(&unknown, hook::REFUSED);
             }
-            Err(error) => return report::error(&error),
+            Err(error) => return report::failed(&error, hook::REFUSED),
         };
         // An agent that went away needs no answer.
         _ = io::stdout().write_all(answer.out.as_bytes());

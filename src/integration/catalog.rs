@@ -3,6 +3,7 @@
 //! The files are part of the program. Writes nothing.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,9 @@ pub struct Agent {
     /// Settings that switch the hooks off.
     #[serde(default)]
     pub defeats: Vec<Defeat>,
+    /// Variables of the environment that do, when they are set.
+    #[serde(default)]
+    pub variables: Vec<Variable>,
     /// What no installation covers, for people.
     #[serde(default)]
     pub not_covered: Vec<String>,
@@ -158,9 +162,49 @@ pub struct Defeat {
     /// The key.
     pub key: Vec<String>,
     /// The value that does it.
-    pub value: serde_json::Value,
+    #[serde(default)]
+    pub value: Option<serde_json::Value>,
+    /// The item of a list that does it.
+    #[serde(default)]
+    pub item: Option<serde_json::Value>,
     /// The scopes that it defeats.
     pub scopes: Vec<Scope>,
+}
+
+/// A variable of the environment that switches the hooks off.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// The scopes that it defeats.
+    pub scopes: Vec<Scope>,
+}
+
+impl Defeat {
+    /// Whether a file with this text switches the hooks off.
+    #[must_use]
+    pub fn is_in(&self, text: &str) -> bool {
+        let key = || self.key.clone();
+        let set = self
+            .value
+            .clone()
+            .map(|value| Edit::Set { key: key(), value });
+        let listed = self
+            .item
+            .clone()
+            .map(|item| Edit::Append { to: key(), item });
+        let mut edits = set.into_iter().chain(listed);
+        edits.any(|edit| edit.is_in(self.format, text))
+    }
+}
+
+impl Variable {
+    /// Whether this value switches the hooks off.
+    #[must_use]
+    pub fn is_set(value: Option<&OsStr>) -> bool {
+        value.is_some_and(|value| !["", "0", "false"].iter().any(|off| value == *off))
+    }
 }
 
 /// A path of the data: that of a [`Place`], or `./x` in the project.
@@ -301,6 +345,10 @@ mod tests {
             let agent = agent(name).unwrap().unwrap();
             let tool = crate::shim::catalog::tool(agent.command.as_ref()).unwrap();
             assert!(tool.is_some(), "{name}: no tool is named {}", agent.command);
+            for defeat in &agent.defeats {
+                let one = defeat.value.is_some() ^ defeat.item.is_some();
+                assert!(one, "{name}: a defeat is a value or an item");
+            }
             for target in agent.scopes.values().flatten() {
                 assert!(!target.at.is_empty(), "{name}");
                 for change in target.changes().unwrap() {

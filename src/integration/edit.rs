@@ -268,7 +268,8 @@ fn applied(text: String, meant: Meant) -> Applied {
     }
 }
 
-fn split(text: &str) -> (&str, &str) {
+/// The byte order mark, if there is one, and the rest.
+pub(super) fn split(text: &str) -> (&str, &str) {
     match text.strip_prefix(BOM) {
         Some(body) => (BOM, body),
         None => ("", text),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::catalog::Scope;
-use super::edit::{Edit, Format, Refused};
+use super::edit::{self, Edit, Format, Refused};
 use super::template;
 use crate::shim::atomic;
 
@@ -120,6 +120,15 @@ impl Entry {
         }
         let is_bare = matches!(text.trim(), "" | "{}");
         Ok((self.before.is_some() || !is_bare).then_some(text))
+    }
+
+    /// Why its agent ignores the file as it is now, if that is so.
+    #[must_use]
+    pub fn fault(&self, text: &str) -> Option<Refused> {
+        match self.format {
+            Format::Text => None,
+            format => edit::read(format, edit::split(text).1).err(),
+        }
     }
 
     /// Whether everything that was done is still there.

@@ -1,4 +1,5 @@
-//! A path of the catalogue: `~/.x`, `/etc/x` or `${NAME:-~/.x}/y`, resolved at run time.
+//! A path of the catalogue: `~/.x`, `/etc/x`, `${NAME:-~/.x}/y` or `${NAME:-~}/.x`, resolved at run
+//! time.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -34,9 +35,11 @@ impl TryFrom<String> for Place {
         if name.is_empty() || rest.starts_with('/') || rest.contains("..") {
             return Err(bad());
         }
+        // Some name a directory that stands for the home.
+        let home = (base == "~" && !rest.is_empty()).then(|| base.into());
         Ok(Self {
             variable: Some(name.into()),
-            base: anchored(base).ok_or_else(bad)?,
+            base: home.or_else(|| anchored(base)).ok_or_else(bad)?,
             rest: rest.into(),
         })
     }
@@ -88,6 +91,8 @@ mod tests {
         assert_eq!(resolve("${X_DIR:-~/.x}", None), Path::new("/home/u/.x"));
         assert_eq!(resolve("${X_DIR:-~/.x}", Some("/y")), Path::new("/y"));
         assert_eq!(resolve("${XDG:-~/.d}/x", Some("/y")), Path::new("/y/x"));
+        assert_eq!(resolve("${X:-~}/.x", Some("/y")), Path::new("/y/.x"));
+        assert_eq!(resolve("${X:-~}/.x", None), Path::new("/home/u/.x"));
     }
 
     #[test]
@@ -107,6 +112,8 @@ mod tests {
             "",
             "${X}",
             "${X:-}",
+            "${X:-~}",
+            "${X:-~}/",
             "${:-~/x}",
             "~/../x",
             "${X:-~/x}/../y",

@@ -136,19 +136,32 @@ fn section(folder: &Path, name: &str, about: &str, agent: &Value, text: &mut Str
         _ = writeln!(text, "- asked about {meaning}: {}", tools.join(", "));
     }
     for defeat in list(&agent["defeats"]) {
-        let scopes: Vec<_> = list(&defeat["scopes"]).filter_map(Value::as_str).collect();
-        _ = writeln!(
-            text,
-            "- what is installed for the {} is switched off by `{}: {}` in {}",
-            scopes.join(" or the "),
-            dotted(&defeat["key"]),
-            defeat["value"],
-            code(&defeat["file"])
-        );
+        let (key, file) = (dotted(&defeat["key"]), code(&defeat["file"]));
+        let what = match defeat["item"].is_null() {
+            true => format!("`{key}: {}`", defeat["value"]),
+            false => format!("{} in `{key}`", defeat["item"]),
+        };
+        _ = writeln!(text, "- {} by {what} in {file}", switched_off(defeat));
+    }
+    for variable in list(&agent["variables"]) {
+        let name = code(&variable["name"]);
+        _ = writeln!(text, "- {} by the variable {name}", switched_off(variable));
     }
     for gap in list(&agent["not_covered"]) {
         _ = writeln!(text, "- not covered: {}", gap.as_str().expect("text"));
     }
+}
+
+fn switched_off(defeat: &Value) -> String {
+    let scopes = list(&defeat["scopes"]).filter_map(Value::as_str);
+    let scopes: Vec<_> = scopes
+        .map(|scope| match scope {
+            "managed" => "everybody".to_owned(),
+            scope => format!("the {scope}"),
+        })
+        .collect();
+    let scopes = scopes.join(" or ");
+    format!("what is installed for {scopes} is switched off")
 }
 
 fn code(value: &Value) -> String {

@@ -5,6 +5,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use aigate::integration::catalog;
+
 use super::User;
 use super::support::{place, process};
 
@@ -22,7 +24,7 @@ const SIGNS: &[&str] = &[
 #[test]
 fn every_agent_gets_what_its_golden_file_shows() {
     let folder = place::package().join("tests/integrate/golden");
-    for agent in aigate::integration::catalog::names() {
+    for agent in catalog::names() {
         let user = User::new();
         user.link_program();
         for sign in SIGNS {
@@ -92,6 +94,41 @@ fn an_agent_is_found_by_its_directory() {
         .find(|agent| agent["agent"] == "windsurf")
         .unwrap();
     assert_eq!(windsurf["installed"], serde_json::json!(["user"]));
+}
+
+/// Stable, insiders, packed apart, and a remote host that has a server alone.
+#[test]
+fn every_place_of_an_editor_is_found_by_itself() {
+    let mut found = 0;
+    for name in catalog::names() {
+        let agent = catalog::agent(name).unwrap().unwrap();
+        let targets = agent.scopes.values().flatten();
+        for location in targets.flat_map(|target| &target.at) {
+            let Some(when) = &location.when else { continue };
+            found += 1;
+            let user = User::new();
+            user.link_program();
+            let (home, project) = (user.world.home(), user.world.project());
+            let listed = |state: &str| {
+                let list = user.integrate(&["list"]);
+                let mut lines = list.lines();
+                let line = lines.find(|line| line.starts_with(&format!("{name} ")));
+                assert!(line.unwrap().ends_with(state), "{name} {when:?}: {list}");
+            };
+            listed(" -");
+            fs::create_dir_all(when.resolve(&home, &project)).unwrap();
+            listed(" found");
+            user.integrate(&["install", name]);
+            let settings = fs::read_to_string(location.file.resolve(&home, &project)).unwrap();
+            assert!(
+                settings.contains(&format!("bin/{name}-claude")),
+                "{settings}"
+            );
+            user.integrate(&["uninstall", name]);
+            assert!(!location.file.resolve(&home, &project).exists());
+        }
+    }
+    assert!(found >= 13, "{found}");
 }
 
 #[test]

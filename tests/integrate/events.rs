@@ -1,5 +1,5 @@
-//! What hooks are told and what they answer: events as the agents sent them (see `events.json`), or
-//! as their vendors document them.
+//! What hooks are told and what they answer: events as the agents sent them, which `tests/agents`
+//! records and compares with the real agents, or as their vendors document them.
 
 use std::fs;
 
@@ -25,14 +25,29 @@ fn cases() -> Vec<Case> {
     let file = place::package().join("tests/integrate/events.json");
     let all: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let event = |event: &Value| match (event[0].as_str(), event[1].as_u64()) {
+        (Some(agent), Some(number)) => recorded(agent, usize::try_from(number).unwrap()),
+        _ => event.clone(),
+    };
     let case = |case: &Value| Case {
         agent: text(&case["agent"]),
-        event: case["event"].clone(),
+        event: event(&case["event"]),
         place: text(&case["denies"][0]),
         word: case["denies"][1].clone(),
         reason: text(&case["reason"]),
     };
     all.as_array().unwrap().iter().map(case).collect()
+}
+
+/// What a real agent told its hooks when its model asked for `cat .env`, in the words of a case.
+fn recorded(agent: &str, number: usize) -> Value {
+    let event = recordings(agent).swap_remove(number);
+    serde_json::from_str(&event.to_string().replace("cat .env", "COMMAND")).unwrap()
+}
+
+fn recordings(agent: &str) -> Vec<Value> {
+    let file = place::package().join(format!("tests/integrate/recorded/{agent}.json"));
+    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
 }
 
 /// Asks the hook; the answer, with its exit code and its words on the standard error stream.
@@ -150,8 +165,6 @@ fn what_is_not_known_gets_no_answer() {
         "[]",
         "null",
         "7",
-        "{",
-        "\u{fffd}",
         "\"PreToolUse\"",
         r#"{"hook_event_name": "PreToolUse"}"#,
         r#"{"hook_event_name": "Stop", "session_id": "s", "transcript_path": "/t", "cwd": "/"}"#,
@@ -169,8 +182,41 @@ fn what_is_not_known_gets_no_answer() {
             );
         }
     }
+}
+
+/// A model chooses what stands in an event: what makes it unreadable must not make it pass.
+#[test]
+fn what_cannot_be_read_is_refused_and_not_passed_over() {
+    let user = user("hook: {outside: warn}\n");
+    let event = |more: &str| {
+        let event = recorded("claude", 2).to_string();
+        let event = event.replace("COMMAND", &format!("true{more}"));
+        event.replace("CWD", user.world.project().to_str().unwrap())
+    };
+    let deep = event("").replace(
+        "\"command\"",
+        &format!("\"x\":{}1{},\"command\"", "[".repeat(200), "]".repeat(200)),
+    );
+    let (_, readable) = ask(&user, "claude", &event(" # \\ud83d\\ude00"));
+    assert!(
+        readable.ok() && readable.out.is_empty(),
+        "control arm: {readable}"
+    );
+    for event in [
+        event(" # \\ud800"),
+        deep,
+        "{".to_owned(),
+        "\u{fffd}".to_owned(),
+    ] {
+        for agent in aigate::integration::catalog::names() {
+            let (_, outcome) = ask(&user, agent, &event);
+            assert_eq!(outcome.code(), Some(2), "{agent}: {outcome}");
+            assert!(outcome.err.contains("cannot be read"), "{agent}: {outcome}");
+        }
+    }
+    // One that only a newer aigate knows, too.
     let (_, outcome) = ask(&user, "no-such-agent", "{}");
-    assert_eq!(outcome.code(), Some(125), "{outcome}");
+    assert_eq!(outcome.code(), Some(2), "{outcome}");
 }
 
 #[test]
@@ -189,38 +235,54 @@ fn rules_that_cannot_be_read_deny() {
 }
 
 #[test]
+fn what_was_recorded_is_known_as_its_own_agents() {
+    let user = user("");
+    let folder = place::package().join("tests/integrate/recorded");
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let agents: Vec<_> = files.collect();
+    assert!(agents.len() >= 6, "{agents:?}");
+    for file in agents {
+        let agent = file.file_stem().unwrap().to_str().unwrap();
+        let product = aigate::integration::catalog::agent(agent);
+        let product = product.unwrap().unwrap().product;
+        for event in recordings(agent) {
+            let event = event.to_string();
+            let event = event.replace("CWD", user.world.project().to_str().unwrap());
+            let (_, outcome) = ask(&user, agent, &event);
+            assert!(
+                outcome.said(&format!("this session of {product} was not started"))
+                    && outcome.said(&format!("aigate exec -- {agent}")),
+                "{event}: {outcome}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_prompt_and_a_session_are_answered_in_the_words_of_their_agent() {
     let user = user("");
     let cwd = user.world.project();
+    let claude = "/hookSpecificOutput/hookEventName";
     let events = [
+        ("claude", recorded("claude", 1), "/exit", json!(2)),
         (
             "claude",
-            json!({"session_id": "s", "transcript_path": "/t", "cwd": cwd, "hook_event_name": "UserPromptSubmit",
-            "permission_mode": "default", "prompt": "go"}),
-            "/exit",
-            json!(2),
-        ),
-        (
-            "claude",
-            json!({"session_id": "s", "transcript_path": "/t", "cwd": cwd, "hook_event_name": "SessionStart",
-            "source": "startup"}),
-            "/hookSpecificOutput/hookEventName",
+            recorded("claude", 0),
+            claude,
             json!("SessionStart"),
         ),
-        (
-            "codex",
-            json!({"session_id": "s", "turn_id": "t", "transcript_path": "/t", "cwd": cwd, "model": "m",
-            "hook_event_name": "UserPromptSubmit", "permission_mode": "default", "prompt": "go"}),
-            "/exit",
-            json!(2),
-        ),
+        ("codex", recorded("codex", 1), "/exit", json!(2)),
+        ("codex", recorded("codex", 0), claude, json!("SessionStart")),
+        ("gemini", recorded("gemini", 1), "/decision", json!("deny")),
         (
             "gemini",
-            json!({"session_id": "s", "transcript_path": "", "cwd": cwd, "hook_event_name": "BeforeAgent",
-            "timestamp": "2026-11-23T10:00:00.000Z", "prompt": "go"}),
-            "/decision",
-            json!("deny"),
+            recorded("gemini", 0),
+            claude,
+            json!("SessionStart"),
         ),
+        ("qwen", recorded("qwen", 0), "/exit", json!(2)),
         (
             "cursor",
             json!({"conversation_id": "c", "generation_id": "g", "cursor_version": "2", "workspace_roots": [cwd],
@@ -237,7 +299,8 @@ fn a_prompt_and_a_session_are_answered_in_the_words_of_their_agent() {
         ),
     ];
     for (agent, event, place, word) in events {
-        let (answer, outcome) = ask(&user, agent, &event.to_string());
+        let event = event.to_string().replace("CWD", cwd.to_str().unwrap());
+        let (answer, outcome) = ask(&user, agent, &event);
         assert_eq!(answer.pointer(place), Some(&word), "{event}: {outcome}");
         assert!(outcome.said("was not started in the sandbox"), "{outcome}");
     }

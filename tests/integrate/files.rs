@@ -1,4 +1,4 @@
-//! Awkward files of users: edited without touching the rest, undone byte for byte, or refused.
+//! Files of users that are refused, are not plain files, or change under us.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -6,183 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use aigate::integration::plan::{Error, Step};
 
 use super::User;
-
-const CLAUDE: (&str, &str) = ("claude", ".claude/settings.json");
-const GEMINI: (&str, &str) = ("gemini", ".gemini/settings.json");
-const CODE: (&str, &str) = ("vscode", ".config/Code/User/settings.json");
-const CURSOR: (&str, &str) = ("cursor", ".cursor/hooks.json");
-const HOOKS: (&str, &str) = ("codex", ".codex/hooks.json");
-const CODEX: (&str, &str) = ("codex", ".codex/config.toml");
-
-/// Files that their agents read, in forms that people and programs leave behind.
-const AWKWARD: &[((&str, &str), &str)] = &[
-    (CLAUDE, ""),
-    (CLAUDE, "\n"),
-    (CLAUDE, "{}"),
-    (CLAUDE, "{}\n"),
-    (CLAUDE, "{ }"),
-    (CLAUDE, "{\n}\n"),
-    (CLAUDE, "\r\n{\r\n}\r\n\r\n"),
-    (CLAUDE, "\u{feff}{\n  \"model\": \"opus\"\n}\n"),
-    (CLAUDE, "{\"model\":\"opus\",\"hooks\":{}}"),
-    (CLAUDE, "{\n\t\"model\": \"opus\"\n}"),
-    (
-        CLAUDE,
-        "{\n    \"model\" : \"opus\" ,\n    \"hooks\" : { \"Stop\" : [ ] }\n}\n",
-    ),
-    (
-        CLAUDE,
-        "{\"hooks\":{\"PreToolUse\":[{\"matcher\":\"Bash\",\"hooks\":[{\"type\":\"command\",\"command\":\"x\"}]}]}}\n",
-    ),
-    (
-        CLAUDE,
-        "{\"hooks\": {\"PreToolUse\": [], \"SessionStart\": [  ]}}\n",
-    ),
-    (
-        CLAUDE,
-        "{\"a\": \"\\u00e4\\ud83d\\ude00 \\/ \\\\ \\\" \\n\", \"ä\": 1e3, \"n\": -0.10, \"big\": 12345678901234567890}\n",
-    ),
-    (
-        CLAUDE,
-        "{\"permissions\": {\"deny\": [\"Read(./.env)\"], \"allow\": []}, \"$schema\": \"https://x\"}",
-    ),
-    (
-        CLAUDE,
-        "   {\"a\": [[[[1]]]], \"b\": [{}, {\"c\": null}]}   ",
-    ),
-    (CLAUDE, "{\r\n  \"a\": 1,\r\n  \"b\": 2\r\n}"),
-    (CLAUDE, "{\n  \"a\": 1,\r\n  \"mixed\": true\n}"),
-    (
-        GEMINI,
-        "// mine\n{\n  // of it\n  \"theme\": \"x\", // why\n}\n",
-    ),
-    (GEMINI, "/* only a comment */\n"),
-    (
-        GEMINI,
-        "{\n  \"hooks\": {\n    // before\n    \"BeforeTool\": [\n      { \"hooks\": [] }, // last\n    ],\n  },\n}\n",
-    ),
-    (GEMINI, "{\"hooks\": {/* none */}}"),
-    (
-        CODE,
-        "{\n    \"editor.tabSize\": 2,\n    // \"off\": true,\n}\n",
-    ),
-    (
-        CODE,
-        "{\n    \"terminal.integrated.env.linux\": { \"A\": \"b\" }\n}",
-    ),
-    (
-        CODE,
-        "{\n    \"terminal.integrated.profiles.linux\": {\n        \"bash\": { \"path\": \"bash\" },\n    },\n    \"x\": 1,\n}",
-    ),
-    (CODE, "{\"a\":1,/*b*/\"c\":2,}"),
-    (
-        CODE,
-        "{\r\n\t// tabs and carriage returns\r\n\t\"a\": {\r\n\t\t\"b\": []\r\n\t}\r\n}\r\n",
-    ),
-    (CODE, "{} // nothing yet"),
-    (
-        CURSOR,
-        "{\"version\": 1, \"hooks\": {\"stop\": [{\"command\": \"./x\"}]}}",
-    ),
-    (CURSOR, "{\n  \"hooks\": {},\n  \"version\": 1\n}\n"),
-    (
-        HOOKS,
-        "{\"hooks\": {\"PreToolUse\": [{\"hooks\": [{\"type\": \"command\", \"command\": \"own\"}]}]}}\n",
-    ),
-    (CODEX, ""),
-    (CODEX, "# only a comment"),
-    (CODEX, "model = \"x\" # mine\n\n[features]\nweb = true\n"),
-    (CODEX, "model = \"x\"\r\n\r\n[tui]\r\ntheme = 'a'\r\n"),
-    (
-        CODEX,
-        "[projects.\"/home/u/a b\"]\ntrust_level = \"trusted\"\n\n[hooks.state.\"/x:stop:0:0\"]\ntrusted_hash = \"sha256:0\"\n",
-    ),
-    (
-        CODEX,
-        "hooks = { state = { a = { trusted_hash = \"b\" } } }\n",
-    ),
-    (
-        CODEX,
-        "a.b.c = 1\nd = [ 1, # one\n 2 ]\nt = 1979-05-27T07:32:00Z\ns = '''\n raw\n'''\n",
-    ),
-    (
-        CODEX,
-        "[[mcp]]\nx = 1\n[[mcp]]\nx = 2\n  [mcp.y]\n  z = inf",
-    ),
-    (CODEX, "\u{feff}model = \"x\"\n"),
-];
-
-#[test]
-fn forty_awkward_files_come_back_byte_for_byte() {
-    assert!(AWKWARD.len() >= 40, "{}", AWKWARD.len());
-    let user = User::with_program();
-    for ((agent, file), content) in AWKWARD {
-        user.put(file, content.as_bytes());
-        let before = user.picture();
-        assert!(!user.integrate(&["diff", agent]).is_empty());
-        assert_eq!(before, user.picture(), "diff changed {content:?}");
-        user.integrate(&["install", agent]);
-        let installed = user.read(file);
-        assert!(
-            installed.contains(".aigate/bin/") || installed.contains("trusted_hash"),
-            "{content:?}: {installed}"
-        );
-        assert!(kept(content, &installed), "{content:?}: {installed}");
-        assert_eq!(
-            user.integrate(&["install", agent]),
-            "Nothing to do.\n",
-            "{content:?}"
-        );
-        assert_eq!(installed, user.read(file));
-        let status = user.try_integrate(&["status", agent]);
-        assert!(status.ok(), "{content:?}: {status}");
-        user.integrate(&["uninstall", agent]);
-        assert_eq!(user.read(file), *content);
-        assert_eq!(before, user.picture(), "{content:?}");
-        fs::remove_file(user.path(file)).unwrap();
-    }
-}
-
-/// Whether every line that says something is still there, in order, and the line ends are the same.
-fn kept(before: &str, after: &str) -> bool {
-    let mut rest = after;
-    let words = before
-        .split(|letter: char| letter.is_whitespace() || "{}[],".contains(letter))
-        .filter(|word| !word.is_empty());
-    let in_order = words.into_iter().all(|word| {
-        let found = rest.find(word);
-        found.map(|at| rest = &rest[at + word.len()..]).is_some()
-    });
-    let only = |text: &str| text.contains("\r\n") && !text.replace("\r\n", "").contains('\n');
-    in_order && (!only(before) || only(after))
-}
-
-#[test]
-fn what_others_change_later_stays_when_ours_goes() {
-    let user = User::with_program();
-    for ((agent, file), content) in AWKWARD {
-        user.put(file, content.as_bytes());
-        user.integrate(&["install", agent]);
-        // Somebody adds a line at the end that its reader passes over.
-        let end = if content.contains("\r\n") {
-            "\r\n"
-        } else {
-            "\n"
-        };
-        let later = match file.ends_with("toml") {
-            true => format!("# later{end}"),
-            false => format!("{end}{end}"),
-        };
-        let installed = user.read(file);
-        user.put(file, format!("{installed}{later}").as_bytes());
-        user.integrate(&["uninstall", agent]);
-        let rest = user.read(file);
-        assert!(!rest.contains(".aigate/bin"), "{content:?}: {rest}");
-        assert!(kept(content, &rest), "{content:?}: {rest}");
-        assert!(rest.ends_with(&later), "{content:?}: {rest:?}");
-        fs::remove_file(user.path(file)).unwrap();
-    }
-}
+use super::awkward::{CLAUDE, CODE, CODEX, CURSOR, GEMINI, HOOKS};
 
 #[test]
 fn a_setting_added_later_survives_both_directions() {
@@ -220,7 +44,34 @@ fn an_invalid_file_is_refused_and_nothing_else_is_changed() {
         (GEMINI, b"{\"a\": 0x10}"),
         (GEMINI, b"{ // open"),
         (CODE, b"{\"terminal.integrated.profiles.linux\": 1}"),
+        (CLAUDE, b"{\"a\": {\"b\": 1, \"b\": 1}}"),
+        (CLAUDE, b"{\"hooks\": {}, \"h\\u006foks\": {}}"),
+        (CLAUDE, b"{\"a\": \"\\ud800\"}"),
+        (CLAUDE, b"{\"a\": 1E400}"),
+        (CLAUDE, b"{\"a\": 01}"),
+        (CLAUDE, b"{\"a\": NaN}"),
+        (CLAUDE, b"{\x0c\"a\": 1}"),
+        (CLAUDE, b"{} {}"),
+        (CLAUDE, b"{\"a\": 1}}"),
+        (CLAUDE, b"{\"a\": \"\\x41\"}"),
+        (CLAUDE, b"\xef\xbb\xbf\xef\xbb\xbf{}"),
+        (GEMINI, b"{,}"),
+        (GEMINI, b"{\"a\": 1,,}"),
+        (GEMINI, b"{} /* open"),
+        (GEMINI, b"{\"a\": +1}"),
+        (GEMINI, b"# no comment\n{}"),
+        (GEMINI, b"{\"hooks\": {\"BeforeTool\": null}}"),
+        (
+            CURSOR,
+            b"{\"hooks\": {\"preToolUse\": {\"command\": \"a\"}}}",
+        ),
         (CODEX, b"a = 1\na = 2\n"),
+        (CODEX, b"hooks = {}\n[hooks.state]\n"),
+        (CODEX, b"hooks.state = 1\n"),
+        (CODEX, b"[a]\n[a]\n"),
+        (CODEX, b"\xc3\xa9 = 1\n"),
+        (CODEX, b"a = 1 b = 2\n"),
+        (CODEX, b"a = 'x\n"),
         (CODEX, b"[a\n"),
         (CODEX, b"hooks = 1\n"),
         (HOOKS, b"{"),
@@ -358,6 +209,59 @@ fn a_link_a_mode_and_another_name_are_respected() {
 }
 
 #[test]
+fn every_mode_and_a_directory_elsewhere_come_back() {
+    let user = User::with_program();
+    fs::create_dir_all(user.path("dotfiles/claude")).unwrap();
+    symlink("dotfiles/claude", user.path(".claude")).unwrap();
+    symlink("one", user.path("dotfiles/claude/settings.json")).unwrap();
+    symlink("../two", user.path("dotfiles/claude/one")).unwrap();
+    for mode in [0o600, 0o640, 0o644, 0o664, 0o755] {
+        let (path, content) = ("dotfiles/two", "{ \"a\": 1 }\n");
+        user.put(path, content.as_bytes());
+        fs::set_permissions(user.path(path), Permissions::from_mode(mode)).unwrap();
+        let before = user.picture();
+        user.integrate(&["install", "claude"]);
+        assert!(user.read(path).contains("hook claude"));
+        let found = fs::metadata(user.path(path)).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, mode);
+        user.integrate(&["uninstall", "claude"]);
+        assert_eq!(before, user.picture(), "{mode:o}");
+    }
+}
+
+#[test]
+fn what_is_no_settings_file_is_refused() {
+    let user = User::with_program();
+    let path = user.path(".claude/settings.json");
+    let refused = |word: &str| {
+        let refused = user.try_integrate(&["install", "claude"]);
+        assert!(
+            refused.code() == Some(125) && refused.err.contains(word),
+            "{word}: {refused}"
+        );
+        assert!(!user.path(".aigate/integrations/claude.user.json").exists());
+    };
+    fs::create_dir_all(&path).unwrap();
+    refused("not a regular file");
+    fs::remove_dir(&path).unwrap();
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    refused("not a regular file");
+    fs::remove_file(&path).unwrap();
+    let large = format!("{{\"a\": \"{}\"}}", "x".repeat(5 << 20));
+    fs::write(&path, &large).unwrap();
+    refused("too large");
+    assert!(fs::read(&path).unwrap() == large.as_bytes());
+    fs::remove_file(&path).unwrap();
+    symlink("settings.json", &path).unwrap();
+    refused("settings.json");
+    fs::remove_file(&path).unwrap();
+    fs::remove_dir(user.path(".claude")).unwrap();
+    user.put(".claude", b"a file");
+    refused(".claude");
+    assert_eq!(user.read(".claude"), "a file");
+}
+
+#[test]
 fn a_file_that_changed_meanwhile_is_not_overwritten() {
     let user = User::new();
     user.put("settings", b"now");
@@ -412,39 +316,6 @@ fn a_file_that_we_made_goes_with_its_directories() {
         user.integrate(&["uninstall", agent]);
         assert_eq!(before, user.picture(), "{agent}");
     }
-}
-
-#[test]
-fn what_is_broken_or_switched_off_is_told() {
-    let user = User::new();
-    user.integrate(&["install", "claude"]);
-    assert!(user.try_integrate(&["status"]).ok());
-    user.put(
-        "work/app/.claude/settings.json",
-        b"{\"disableAllHooks\": true}",
-    );
-    let off = user.try_integrate(&["status"]);
-    assert_eq!(off.code(), Some(1), "{off}");
-    assert!(
-        off.out
-            .contains("app/.claude/settings.json switches the hooks off")
-            && off.out.contains("NOT in force"),
-        "{off}"
-    );
-    fs::remove_file(user.path("work/app/.claude/settings.json")).unwrap();
-    user.put(".claude/settings.json", b"{}");
-    let gone = user.try_integrate(&["status", "claude"]);
-    assert!(
-        gone.code() == Some(1) && gone.out.contains("lacks what was put in"),
-        "{gone}"
-    );
-    user.integrate(&["install", "claude"]);
-    fs::remove_file(user.path(".aigate/bin/aigate")).unwrap();
-    let without = user.try_integrate(&["status", "claude"]);
-    assert!(
-        without.code() == Some(1) && without.out.contains("is missing"),
-        "{without}"
-    );
 }
 
 #[test]

@@ -9,9 +9,11 @@
 mod support;
 
 mod agents;
+mod awkward;
 mod events;
 mod files;
 mod managed;
+mod status;
 
 use std::collections::BTreeMap;
 use std::fs;

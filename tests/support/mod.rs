@@ -21,6 +21,7 @@
 
 pub(crate) mod place;
 pub(crate) mod process;
+pub(crate) mod session;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;

@@ -14,7 +14,7 @@ use super::shim::{self, User};
 use crate::config;
 use crate::engine;
 pub use crate::integration::catalog::Scope;
-use crate::integration::catalog::{self, Agent, Defeat};
+use crate::integration::catalog::{self, Agent, Defeat, Variable};
 use crate::integration::plan::{self, Base, Plan, Step};
 use crate::integration::receipt::{Entry, Receipt};
 use crate::integration::template::{self, Words};
@@ -161,7 +161,7 @@ impl Integrations {
     /// When a file is refused, or cannot be written.
     pub fn install(&self, name: &str, scope: Scope) -> Result<Vec<Change>, Error> {
         let _lock = self.open(name, scope)?;
-        let (plan, receipt) = self.plan(name, scope)?;
+        let (plan, mut receipt) = self.plan(name, scope)?;
         plan.steps.iter().try_for_each(Step::check)?;
         let file = self.receipt_file(name, scope);
         let failed = |why| Error::Receipt(file.clone(), why);
@@ -179,6 +179,16 @@ impl Integrations {
         }
         receipt.store(&file).map_err(failed)?;
         plan.steps.iter().try_for_each(Step::run)?;
+        // What was taken back need not be remembered any more.
+        let (kept, gone): (Vec<_>, Vec<_>) = receipt
+            .files
+            .drain(..)
+            .partition(|entry| plan.entries.contains(entry));
+        receipt.files = kept;
+        if !gone.is_empty() {
+            remove_directories(&gone);
+            receipt.store(&file).map_err(failed)?;
+        }
         Ok(plan.steps.iter().map(change).collect())
     }
 
@@ -199,14 +209,7 @@ impl Integrations {
         let steps = steps.collect::<Result<Vec<_>, _>>()?;
         steps.iter().try_for_each(Step::check)?;
         steps.iter().try_for_each(Step::run)?;
-        for directory in receipt
-            .files
-            .iter()
-            .flat_map(|entry| entry.directories.iter().rev())
-        {
-            // What others put there stays.
-            _ = fs::remove_dir(directory);
-        }
+        remove_directories(&receipt.files);
         fs::remove_file(&file).map_err(|why| Error::Receipt(file.clone(), why))?;
         if let Some(directory) = file.parent() {
             _ = fs::remove_dir(directory);
@@ -242,14 +245,13 @@ impl Integrations {
                 problems.push(format!("{path} is missing; repair: {}", repair()));
             }
             // A file that can no longer be planned for has been told already.
-            let plan = self.plan(name, scope);
-            let differs = |(plan, _): &(Plan, Receipt)| plan.steps.iter().any(|s| !s.is_done());
-            if problems.is_empty() && plan.as_ref().is_ok_and(differs) {
-                problems.push(format!("another aigate did this; renew: {}", repair()));
+            if let Ok((plan, _)) = self.plan(name, scope) {
+                problems.extend(shadowed(&plan));
+                if problems.is_empty() {
+                    problems.extend(outdated(&plan, &receipt, &repair()));
+                }
             }
-            let defeats = agent.defeats.iter();
-            let defeats = defeats.filter(|defeat| defeat.scopes.contains(&scope));
-            problems.extend(defeats.filter_map(|defeat| self.defeated(defeat)));
+            problems.extend(self.defeated(&agent, scope));
         }
         problems.dedup();
         Ok(problems)
@@ -263,17 +265,28 @@ impl Integrations {
         Ok(known(name)?.not_covered)
     }
 
-    fn defeated(&self, defeat: &Defeat) -> Option<String> {
-        let path = defeat.file.resolve(self.base().home, self.base().project);
-        let text = plan::read(&path).ok()??;
-        let edit = crate::integration::edit::Edit::Set {
-            key: defeat.key.clone(),
-            value: defeat.value.clone(),
+    /// What in settings and in the environment switches off what is installed for a scope.
+    fn defeated(&self, agent: &Agent, scope: Scope) -> Vec<String> {
+        let in_file = |defeat: &Defeat| {
+            let path = defeat.file.resolve(self.base().home, self.base().project);
+            let text = plan::read(&path).ok()??;
+            let value = defeat.value.as_ref().or(defeat.item.as_ref())?;
+            defeat.is_in(&text).then(|| {
+                let (path, key) = (path.display(), defeat.key.join("."));
+                format!("{path} switches the hooks off: `{key}: {value}`")
+            })
         };
-        edit.is_in(defeat.format, &text).then(|| {
-            let (path, key) = (path.display(), defeat.key.join("."));
-            format!("{path} switches the hooks off: `{key}: {}`", defeat.value)
-        })
+        let files = agent.defeats.iter();
+        let files = files.filter(|defeat| defeat.scopes.contains(&scope));
+        let is_set = |name: &str| Variable::is_set(std::env::var_os(name).as_deref());
+        let variables = agent.variables.iter();
+        let variables = variables.filter(|variable| variable.scopes.contains(&scope));
+        let variables = variables.filter(|variable| is_set(&variable.name));
+        let told = variables.map(|variable| {
+            let name = &variable.name;
+            format!("the variable {name} is set here, which switches the hooks off")
+        });
+        files.filter_map(in_file).chain(told).collect()
     }
 
     fn plan(&self, name: &str, scope: Scope) -> Result<(Plan, Receipt), Error> {
@@ -381,12 +394,56 @@ fn change(step: &Step) -> Change {
     }
 }
 
+/// Removes the directories that were made for files; what others put there stays.
+fn remove_directories(entries: &[Entry]) {
+    let directories = entries.iter();
+    for directory in directories.flat_map(|entry| entry.directories.iter().rev()) {
+        _ = fs::remove_dir(directory);
+    }
+}
+
+/// The user's own settings that stand where ours would be.
+fn shadowed(plan: &Plan) -> Vec<String> {
+    let steps = plan.steps.iter();
+    let left = steps.flat_map(|step| step.left.iter().map(|left| (&step.path, left)));
+    left.map(|(path, (key, value))| {
+        let (path, key) = (path.display(), key.join("."));
+        format!("{path} has your own `{key}`, so ours is not in force: {value}")
+    })
+    .collect()
+}
+
+/// What an installation now would do elsewhere, or in another way.
+fn outdated(plan: &Plan, receipt: &Receipt, repair: &str) -> Vec<String> {
+    let differs = plan.steps.iter().filter(|step| !step.is_done());
+    let differs: Vec<_> = differs.collect();
+    // A variable may have moved the directory, or another program is there now.
+    let elsewhere = differs.iter();
+    let elsewhere = elsewhere.filter(|step| receipt.entry(&step.path).is_none());
+    let elsewhere: Vec<_> = elsewhere
+        .map(|step| {
+            let path = step.path.display();
+            format!(
+                "{path} is where its settings are now, and has nothing of ours; repair: {repair}"
+            )
+        })
+        .collect();
+    match (elsewhere.is_empty(), differs.is_empty()) {
+        (false, _) => elsewhere,
+        (true, false) => vec![format!("another aigate did this; renew: {repair}")],
+        (true, true) => Vec::new(),
+    }
+}
+
 fn missing(entry: &Entry) -> Option<String> {
     let path = entry.path.display();
     match plan::read(&entry.path) {
         Ok(text) if entry.is_whole(text.as_deref()) => None,
         Ok(None) => Some(format!("{path} is gone")),
-        Ok(Some(_)) => Some(format!("{path} lacks what was put in")),
+        Ok(Some(text)) => Some(match entry.fault(&text) {
+            Some(why) => format!("{path}: {why}"),
+            None => format!("{path} lacks what was put in"),
+        }),
         Err(why) => Some(why.to_string()),
     }
 }
