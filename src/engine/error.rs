@@ -45,7 +45,7 @@ pub enum Error {
     Keeper,
     /// The broker of the network could not work; the sandbox was ended.
     Broker,
-    /// The guard over the starts of programs could not work; the sandbox was ended.
+    /// The guard that the kernel asks could not work; the sandbox was ended.
     Guard,
     /// The sandbox ended without saying how, for instance because its init was killed.
     Lost,
@@ -105,7 +105,8 @@ impl fmt::Display for Error {
             ),
             Self::Guard => write!(
                 f,
-                "the sandbox was ended because nothing could answer for the starts of programs"
+                "the sandbox was ended because nothing could answer what the kernel asks before a name \
+                 is made or a program started; is fs.inotify.max_user_instances used up?"
             ),
             Self::Lost => write!(f, "the sandbox's init was killed before it could report"),
         }
