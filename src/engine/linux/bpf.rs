@@ -68,8 +68,8 @@ pub(super) fn asking(mut program: BpfProgram) -> BpfProgram {
 }
 
 /// Asks about a call only where an argument, given by its place, has some of these bits, and allows it
-/// otherwise; says nothing of other calls. It comes first, for nothing is called so often.
-pub(super) fn ask_by_bits(calls: &[(c_long, usize)], bits: u32) -> BpfProgram {
+/// otherwise; leaves other calls to `rest`. It comes first, for nothing is called so often.
+pub(super) fn ask_by_bits(calls: &[(c_long, usize)], bits: u32, rest: BpfProgram) -> BpfProgram {
     let mut program = vec![step(LOAD, offset_of!(seccomp_data, nr) as u32, 0, 0)];
     for (call, argument) in calls {
         let at = offset_of!(seccomp_data, args) + argument * size_of::<u64>();
@@ -82,19 +82,11 @@ pub(super) fn ask_by_bits(calls: &[(c_long, usize)], bits: u32) -> BpfProgram {
             step(RETURN, ALLOW, 0, 0),
         ]);
     }
-    only_here(program)
-}
-
-/// Passes calls of other architectures by, for another program to answer.
-fn only_here(mut program: BpfProgram) -> BpfProgram {
-    let length = program.len() as u8;
     let check = [
         step(LOAD, offset_of!(seccomp_data, arch) as u32, 0, 0),
-        step(IF_EQUAL, ARCHITECTURE, 0, length),
+        step(IF_EQUAL, ARCHITECTURE, 0, program.len() as u8),
     ];
-    program.splice(0..0, check);
-    program.push(step(RETURN, ALLOW, 0, 0));
-    program
+    check.into_iter().chain(program).chain(rest).collect()
 }
 
 /// The x32 twin of each call has another number and would pass the lists above.
@@ -157,12 +149,9 @@ mod tests {
                 step(RETURN, ALLOW, 0, 0),
             ]
         };
-        let joined = join([
-            ask_by_bits(&[(7, 1), (9, 2)], 0x40),
-            on(1, 11),
-            on(2, 22),
-            on(1, 33),
-        ]);
+        let joined = join([on(1, 11), on(2, 22), on(1, 33), on(7, 44)]);
+        assert_eq!(run(&joined, &call(7, [0; 3])), 44);
+        let joined = ask_by_bits(&[(7, 1), (9, 2)], 0x40, joined);
         for (number, arguments, answer) in [
             (1, [0; 3], 11),
             (2, [0; 3], 22),
@@ -180,6 +169,6 @@ mod tests {
         }
         let mut foreign = call(7, [0, 0x40, 0]);
         foreign[1] = 1;
-        assert_eq!(run(&joined, &foreign), ALLOW);
+        assert_eq!(run(&joined, &foreign), 44, "left to the rest");
     }
 }

@@ -90,14 +90,8 @@ pub fn asking_program(programs: bool) -> Result<BpfProgram, seccompiler::Error> 
         asked.extend([libc::SYS_execve, libc::SYS_execveat]);
     }
     let asked = filter(whole_calls(&asked), SeccompAction::Trace(0))?;
-    let opens = bpf::ask_by_bits(OPENS, libc::O_CREAT as u32);
-    let refused = self::programs()?.into_iter();
-    Ok(bpf::join(
-        [opens]
-            .into_iter()
-            .chain(refused)
-            .chain([bpf::asking(asked)]),
-    ))
+    let others = bpf::join(self::programs()?.into_iter().chain([bpf::asking(asked)]));
+    Ok(bpf::ask_by_bits(OPENS, libc::O_CREAT as u32, others))
 }
 
 /// Calls that make a file where a flag says so, and which argument has the flags.
