@@ -83,7 +83,7 @@ pub struct Run<'a> {
 /// [`Error::Lost`] and [`Error::Keeper`].
 pub fn run(run: Run<'_>) -> Result<Exit, Error> {
     refuse_directories()?;
-    let filters = seccomp::programs_for(&run.plan.maker).map_err(|error| Error::Call {
+    let filters = seccomp::programs_for(run.plan).map_err(|error| Error::Call {
         what: "seccomp",
         source: io::Error::other(error.to_string()),
     })?;

@@ -15,6 +15,8 @@ pub enum Unfit {
     Bwrap,
     /// Hosts are allowed, or ports published, and bubblewrap lets nobody serve them.
     BwrapNetwork,
+    /// Only listed programs are to run, by this line, and this engine cannot keep others from it.
+    Allowlist(&'static str, String),
     /// Landlock does not keep these promises, and nobody accepted that.
     Unaccepted(Vec<Loss>),
     /// Landlock cannot do what the rules ask for.
@@ -41,6 +43,11 @@ impl fmt::Display for Unfit {
                 "engine: bwrap: nobody can serve a network of listed hosts or published ports inside; \
                  it takes `network: off`, `network: open`, or a list without hosts, and `engine: \
                  native` filters: `aigate doctor` says what that needs",
+            )?,
+            Self::Allowlist(engine, by) => write!(
+                f,
+                "engine: {engine}: {by} needs mounts on which nothing is executed, and this engine has \
+                 none: a program of one's own would run through the loader; `engine: native` has them"
             )?,
             Self::Unaccepted(lost) => {
                 writeln!(f, "engine: landlock: these promises are not kept without namespaces:")?;

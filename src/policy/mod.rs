@@ -156,4 +156,11 @@ impl Engine {
         ("bwrap", Engine::Bwrap),
         ("seatbelt", Engine::Seatbelt),
     ];
+
+    /// The word used in the configuration.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        let known = Engine::WORDS.iter().find(|(_, engine)| *engine == self);
+        known.map_or("auto", |(word, _)| word)
+    }
 }

@@ -13,7 +13,7 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch, sock_filter,
 };
 
-use crate::engine::plan::Maker;
+use crate::engine::plan::{Maker, Plan};
 
 type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
@@ -91,12 +91,24 @@ pub fn programs() -> Result<Vec<BpfProgram>, seccompiler::Error> {
 }
 
 /// The programs for a sandbox that is made so.
-pub fn programs_for(maker: &Maker) -> Result<Vec<BpfProgram>, seccompiler::Error> {
+pub fn programs_for(plan: &Plan) -> Result<Vec<BpfProgram>, seccompiler::Error> {
     let mut programs = programs()?;
-    if let Maker::Landlock { network } = maker {
-        programs.extend(without_namespaces(*network)?);
+    if let Maker::Landlock { network } = plan.maker {
+        programs.extend(without_namespaces(network)?);
+    }
+    if plan.is_allowlist() {
+        programs.push(without_memory_programs()?);
     }
     Ok(programs)
+}
+
+/// Files in memory stand on no mount of ours and are none of Landlock's, so one that may become a
+/// program is not made. Whoever asks for none that may gets one; the others find their fallback.
+fn without_memory_programs() -> Result<BpfProgram, seccompiler::Error> {
+    let sealed = u64::from(libc::MFD_NOEXEC_SEAL);
+    let executable = rule(&[(1, Op::MaskedEq(sealed), 0)])?;
+    let refused = Rules::from([(libc::SYS_memfd_create, vec![executable])]);
+    compile(refused, libc::ENOSYS)
 }
 
 /// What namespaces would shut: System V objects and queues, limits of other processes, and sockets:

@@ -1,0 +1,398 @@
+//! What may be executed where only that may be: a list of programs resolved against the file system,
+//! and the steps that keep it.
+//!
+//! Two walls stand behind each other. No mount lets anything be executed, or mapped as code, but at the
+//! places of what is listed, of the libraries that it maps, and of the loaders that the kernel starts
+//! for it: so neither a program of one's own nor the loader with another program as its argument runs.
+//! And Landlock lets the kernel execute the listed files and the loaders alone: so what lies among the
+//! libraries, or was handed in from outside as an open file, is not started.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::plan::{Plan, Step};
+use super::view::{Access, Content, Kind, View};
+use crate::policy::exec::Program;
+use crate::policy::{ExecRules, Origin, Policy};
+
+/// Where the C libraries have their loader: the kernel starts it for every program that is linked with
+/// it. On other systems a directory has to be listed.
+const LOADERS: [&str; 9] = [
+    "/lib64/ld-linux-x86-64.so.2",
+    "/lib/ld-linux-x86-64.so.2",
+    "/lib/ld-linux.so.2",
+    "/lib/ld-linux-aarch64.so.1",
+    "/lib/ld-linux-armhf.so.3",
+    "/lib/ld-linux-riscv64-lp64d.so.1",
+    "/lib/ld-musl-x86_64.so.1",
+    "/lib/ld-musl-aarch64.so.1",
+    "/lib/ld-musl-armhf.so.1",
+];
+
+/// What the loader looks into where it has no cache of what there is.
+const LIBRARIES: [&str; 3] = ["/lib", "/usr/lib", "/usr/local/lib"];
+
+/// How many interpreters stand behind each other: as many as the kernel follows.
+const INTERPRETERS: usize = 5;
+
+/// Where programs are looked for.
+#[derive(Debug)]
+pub struct Search {
+    /// The directories of PATH that are absolute.
+    pub directories: Vec<PathBuf>,
+    /// The file of the tool that is started, which may start with all that it needs to.
+    pub tool: Option<PathBuf>,
+    /// Files of our own: shims and hooks of a tool start them.
+    pub own: Vec<PathBuf>,
+}
+
+/// What may be executed; every path is canonical.
+#[derive(Debug, Clone)]
+pub struct Executables {
+    /// The line that shuts everything else out.
+    pub by: Origin,
+    /// Files.
+    pub programs: Vec<PathBuf>,
+    /// Directories with all that is in them.
+    pub directories: Vec<PathBuf>,
+    /// Directories that code is mapped from.
+    pub libraries: Vec<PathBuf>,
+    /// The loaders of this system.
+    pub loaders: Vec<PathBuf>,
+}
+
+impl Executables {
+    /// What the list of the rules means on this host; none where it is not the list that decides.
+    #[must_use]
+    pub fn resolve(policy: &Policy, search: &Search) -> Option<Self> {
+        let by = policy.exec.allowlist()?.clone();
+        let writable = Writable::of(policy);
+        let mut programs = named(&policy.exec, &search.directories, &writable);
+        if let Some(tool) = &search.tool {
+            programs.extend(with_interpreters(tool, &search.directories));
+        }
+        programs.extend(search.own.iter().filter_map(canonical));
+        let directories = policy.exec.listed().filter_map(|rule| match &rule.program {
+            Program::Below(directory) => canonical(directory).filter(|found| found.is_dir()),
+            Program::Name(_) | Program::Path(_) => None,
+        });
+        let libraries = libraries(&programs);
+        let mut found = Self {
+            by,
+            directories: directories.collect(),
+            libraries: libraries
+                .into_iter()
+                .filter(|place| !writable.holds(place))
+                .collect(),
+            loaders: LOADERS.iter().filter_map(canonical).collect(),
+            programs,
+        };
+        let lists = [
+            &mut found.programs,
+            &mut found.directories,
+            &mut found.libraries,
+            &mut found.loaders,
+        ];
+        for list in lists {
+            list.sort();
+            list.dedup();
+        }
+        Some(found)
+    }
+
+    /// The first file that is not listed, of the program at `path` and what the kernel starts for it.
+    #[must_use]
+    pub fn lacks(&self, path: &Path, directories: &[PathBuf]) -> Option<PathBuf> {
+        let mut needed = with_interpreters(path, directories).into_iter();
+        needed.find(|file| !self.lists(file))
+    }
+
+    fn lists(&self, file: &PathBuf) -> bool {
+        let below = |directory: &PathBuf| file.starts_with(directory);
+        self.programs.contains(file)
+            || self.loaders.contains(file)
+            || self.directories.iter().any(below)
+    }
+}
+
+/// What sandboxed programs can write, so that what lies there may be theirs.
+struct Writable(Vec<PathBuf>);
+
+impl Writable {
+    fn of(policy: &Policy) -> Self {
+        let granted = policy.writable.iter().map(|grant| &grant.path);
+        let places = granted.chain([&policy.project]);
+        Self(places.filter_map(canonical).collect())
+    }
+
+    fn holds(&self, path: &Path) -> bool {
+        self.0.iter().any(|place| path.starts_with(place))
+    }
+}
+
+fn canonical(path: impl AsRef<Path>) -> Option<PathBuf> {
+    fs::canonicalize(path).ok()
+}
+
+/// The files that are listed by a name or a path. A name is not looked up where sandboxed programs can
+/// write: what has it there may be theirs.
+fn named(rules: &ExecRules, directories: &[PathBuf], writable: &Writable) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for rule in rules.listed() {
+        match &rule.program {
+            Program::Name(name) => {
+                let places = directories.iter().filter_map(canonical);
+                let places = places.filter(|place| !writable.holds(place));
+                let files = places.filter_map(|place| canonical(place.join(name)));
+                found.extend(files.filter(|file| !writable.holds(file) && is_program(file)));
+            }
+            Program::Path(path) => found.extend(at(path, writable)),
+            Program::Below(_) => {}
+        }
+    }
+    found
+}
+
+/// The file at a path that was written out. Where sandboxed programs can write, a link may be theirs, and
+/// another hard link would be a way to change the file.
+fn at(path: &Path, writable: &Writable) -> Option<PathBuf> {
+    let parent = canonical(path.parent()?)?;
+    let entry = parent.join(path.file_name()?);
+    let file = canonical(&entry).filter(|file| is_program(file))?;
+    let alone = || fs::metadata(&file).is_ok_and(|facts| facts.nlink() == 1);
+    match writable.holds(&entry) || writable.holds(&file) {
+        true if file != entry || !alone() => None,
+        _ => Some(file),
+    }
+}
+
+fn is_program(file: &Path) -> bool {
+    let executable =
+        |facts: fs::Metadata| facts.is_file() && facts.permissions().mode() & 0o111 != 0;
+    fs::metadata(file).is_ok_and(executable)
+}
+
+/// The file and, if it is a script, what the kernel starts in its place; with `env` also the program
+/// that it looks up.
+fn with_interpreters(path: &Path, directories: &[PathBuf]) -> Vec<PathBuf> {
+    let mut chain = Vec::new();
+    let mut next = canonical(path);
+    while let Some(file) = next.take()
+        && chain.len() < INTERPRETERS
+    {
+        if let Some((interpreter, argument)) = interpreter(&file) {
+            let is_env = interpreter.file_name() == Some(OsStr::new("env"));
+            let words = argument.filter(|_| is_env);
+            let name = words.as_deref().and_then(looked_up_by_env);
+            next = match name {
+                Some(name) => {
+                    chain.extend(canonical(&interpreter));
+                    let found = directories.iter().map(|place| place.join(name));
+                    found.filter_map(canonical).find(|file| is_program(file))
+                }
+                None => canonical(&interpreter),
+            };
+        }
+        chain.push(file);
+    }
+    chain
+}
+
+/// The program among the arguments of `env`: after options and assignments.
+fn looked_up_by_env(words: &str) -> Option<&str> {
+    let mut words = words.split_whitespace();
+    words.find(|word| !word.starts_with('-') && !word.contains('='))
+}
+
+/// The interpreter of a script and what stands behind it on its first line.
+fn interpreter(file: &Path) -> Option<(PathBuf, Option<String>)> {
+    let mut line = Vec::new();
+    let mut start = BufReader::new(fs::File::open(file).ok()?.take(256));
+    start.read_until(b'\n', &mut line).ok()?;
+    let line = line.strip_prefix(b"#!")?.trim_ascii();
+    let end = line.iter().position(u8::is_ascii_whitespace);
+    let (program, rest) = line.split_at(end.unwrap_or(line.len()));
+    let rest = String::from_utf8_lossy(rest.trim_ascii()).into_owned();
+    let argument = Some(rest).filter(|rest| !rest.is_empty());
+    Some((PathBuf::from(OsStr::from_bytes(program)), argument))
+}
+
+/// Directories with code that these programs map: those of the loader, and `lib` beside the `bin` of
+/// each program. In a `lib` that many programs share, only what is named like the program: the modules
+/// of `python3.11` lie in `python3` and `python3.11`, and other programs in there are none of its own.
+fn libraries(programs: &[PathBuf]) -> Vec<PathBuf> {
+    let mut found = of_the_loader();
+    for program in programs {
+        let directory = program.parent();
+        let is_bin = |place: &&Path| place.ends_with("bin") || place.ends_with("sbin");
+        let Some(prefix) = directory.filter(is_bin).and_then(Path::parent) else {
+            continue;
+        };
+        for lib in ["lib", "lib64"] {
+            let lib = prefix.join(lib);
+            let shared = ["/", "/usr", "/usr/local"].map(Path::new).contains(&prefix);
+            match (shared, stem(program)) {
+                (false, _) => found.push(lib),
+                (true, Some(stem)) => found.extend(named_like(&lib, stem)),
+                (true, None) => {}
+            }
+        }
+    }
+    found.iter().filter_map(canonical).collect()
+}
+
+/// The letters that a program's name begins with.
+fn stem(program: &Path) -> Option<&str> {
+    let name = program.file_name()?.to_str()?;
+    let end = name.find(|c: char| !c.is_ascii_alphabetic());
+    let stem = &name[..end.unwrap_or(name.len())];
+    Some(stem).filter(|stem| stem.len() > 2)
+}
+
+fn named_like(lib: &Path, stem: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(lib).into_iter().flatten().flatten();
+    let alike = entries.filter(|entry| {
+        let name = entry.file_name();
+        name.as_bytes().starts_with(stem.as_bytes())
+    });
+    let places = alike.map(|entry| entry.path());
+    places
+        .filter(|path| path.is_dir() && !holds_programs(path))
+        .collect()
+}
+
+/// Whether programs that the loader would run lie in this directory itself, as those do that git
+/// starts.
+fn holds_programs(directory: &Path) -> bool {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut others = entries.filter(|entry| !is_library(&entry.file_name()));
+    others.any(|entry| is_program(&entry.path()) && is_binary(&entry.path()))
+}
+
+fn is_binary(file: &Path) -> bool {
+    let mut start = [0; 4];
+    let read = fs::File::open(file).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == *b"\x7fELF"
+}
+
+fn is_library(name: &OsStr) -> bool {
+    name.as_bytes().windows(3).any(|part| part == b".so")
+}
+
+/// The directories of the libraries that the loader knows: those of its cache, which is text between
+/// NUL bytes where it names files.
+fn of_the_loader() -> Vec<PathBuf> {
+    let Ok(cache) = fs::read("/etc/ld.so.cache") else {
+        return LIBRARIES.map(PathBuf::from).into();
+    };
+    let texts = cache.split(|byte| *byte == 0);
+    let files = texts.map(|text| Path::new(OsStr::from_bytes(text)));
+    let files = files.filter(|file| file.is_absolute() && file.file_name().is_some_and(is_library));
+    let mut found: Vec<PathBuf> = files
+        .filter_map(|file| file.parent().map(Path::to_owned))
+        .filter(|place| place.parent().is_some())
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// What a place is made to be, parents before children.
+enum Mark {
+    Executable(Access),
+    NotExecutable,
+}
+
+impl Plan {
+    /// The same where nothing runs but these.
+    #[must_use]
+    pub fn only(mut self, view: &View, list: &Executables) -> Self {
+        let marks = marks(view, list).into_iter().map(|(at, mark)| match mark {
+            Mark::Executable(access) => Step::Execute { at, access },
+            Mark::NotExecutable => Step::NoExecute(at),
+        });
+        let everything = [Step::NoExecute("/".into())].into_iter();
+        let mounts: Vec<_> = everything.chain(marks).collect();
+        // Nothing may cover a mask.
+        let is_last = |step: &Step| matches!(step, Step::Mask { .. } | Step::Enter(_));
+        let at = self.steps.iter().position(is_last).unwrap_or_default();
+        self.steps.splice(at..at, mounts);
+        // As long as there is the right to, and where the host's own `/proc` still stands.
+        let private = |step: &Step| *step == Step::PrivateMounts;
+        let at = self.steps.iter().position(private).unwrap_or_default();
+        self.steps.insert(at, Step::NoNesting);
+        let scope = |step: &Step| *step == Step::Scope;
+        let at = self.steps.iter().position(scope).unwrap_or_default();
+        let listed = [&list.programs, &list.directories, &list.loaders];
+        let listed = listed.into_iter().flatten().cloned().collect();
+        self.steps.insert(at, Step::OnlyListed(listed));
+        self
+    }
+
+    /// Whether only listed programs run.
+    #[must_use]
+    pub fn is_allowlist(&self) -> bool {
+        let lists = |step: &Step| matches!(step, Step::OnlyListed(_));
+        self.steps.iter().any(lists)
+    }
+}
+
+/// What stands where. What can be written inside a listed directory is not meant by it.
+fn marks(view: &View, list: &Executables) -> BTreeMap<PathBuf, Mark> {
+    let above = |path: &Path| {
+        let mut layers = view.layers.iter();
+        layers
+            .rfind(|layer| path.starts_with(&layer.path))
+            .map(|layer| layer.content)
+    };
+    let mut marks = BTreeMap::new();
+    // In a copy of its own the sandbox would write what it may execute. A directory of the project that
+    // somebody listed is meant as it is.
+    let access = |place: &Path| match above(place) {
+        None | Some(Content::Host(..)) => Access::Writable,
+        Some(Content::Copy | Content::Empty(_) | Content::Directory(_)) => Access::ReadOnly,
+    };
+    for place in &list.directories {
+        marks.insert(place.clone(), Mark::Executable(access(place)));
+    }
+    for place in &list.libraries {
+        let mut outer = place.ancestors().skip(1);
+        if outer.any(|outer| list.libraries.iter().any(|library| library == outer)) {
+            continue;
+        }
+        if above(place) != Some(Content::Host(Kind::Directory, Access::Writable)) {
+            let mark = marks.entry(place.clone());
+            mark.or_insert(Mark::Executable(access(place)));
+        }
+    }
+    let outer: Vec<PathBuf> = marks.keys().cloned().collect();
+    let is_inside = |path: &Path| outer.iter().any(|place| path.starts_with(place));
+    for layer in &view.layers {
+        let changes = match layer.content {
+            Content::Host(_, Access::Writable) | Content::Empty(_) | Content::Copy => true,
+            // The one is as the host has it, the other part of what is empty.
+            Content::Host(_, Access::ReadOnly) | Content::Directory(_) => false,
+        };
+        if changes && is_inside(&layer.path) {
+            let mark = marks.entry(layer.path.clone());
+            mark.or_insert(Mark::NotExecutable);
+        }
+    }
+    for file in list.programs.iter().chain(&list.loaders) {
+        let mut above = file.ancestors().skip(1);
+        let runs_already = above.find_map(|place| match marks.get(place) {
+            Some(Mark::Executable(_)) => Some(true),
+            Some(Mark::NotExecutable) => Some(false),
+            None => None,
+        });
+        if runs_already != Some(true) {
+            marks.insert(file.clone(), Mark::Executable(Access::ReadOnly));
+        }
+    }
+    marks
+}
