@@ -150,7 +150,14 @@ fn copies<'p>(
     let mut found = Vec::new();
     for entry in entries.flatten().flatten() {
         let path = entry.path();
-        let Ok(facts) = fs::metadata(&path) else {
+        let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        // What is no link is found without another walk along the path.
+        let facts = if is_link {
+            fs::metadata(&path)
+        } else {
+            entry.metadata()
+        };
+        let Ok(facts) = facts else {
             continue;
         };
         let Some(alike) = originals.get(&facts.len()).filter(|_| facts.is_file()) else {

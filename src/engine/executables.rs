@@ -76,7 +76,8 @@ impl Executables {
         if let Some(tool) = &search.tool {
             programs.extend(with_interpreters(tool, &search.directories));
         }
-        programs.extend(search.own.iter().filter_map(canonical));
+        let own = search.own.iter().filter_map(canonical);
+        programs.extend(own.filter(|own| !writable.holds(own)));
         let directories = policy.exec.listed().filter_map(|rule| match &rule.program {
             Program::Below(directory) => canonical(directory).filter(|found| found.is_dir()),
             Program::Name(_) | Program::Path(_) => None,
@@ -143,12 +144,17 @@ fn canonical(path: impl AsRef<Path>) -> Option<PathBuf> {
 /// write: what has it there may be theirs.
 fn named(rules: &ExecRules, directories: &[PathBuf], writable: &Writable) -> Vec<PathBuf> {
     let mut found = Vec::new();
+    let mut places: Vec<_> = directories.iter().filter_map(canonical).collect();
+    places.retain(|place| !writable.holds(place));
+    places.sort();
+    places.dedup();
     for rule in rules.listed() {
         match &rule.program {
             Program::Name(name) => {
-                let places = directories.iter().filter_map(canonical);
-                let places = places.filter(|place| !writable.holds(place));
-                let files = places.filter_map(|place| canonical(place.join(name)));
+                let named = places.iter().map(|place| place.join(name));
+                // Most are missing: one call says so, where resolving takes one a level.
+                let there = named.filter(|path| path.symlink_metadata().is_ok());
+                let files = there.filter_map(canonical);
                 found.extend(files.filter(|file| !writable.holds(file) && is_program(file)));
             }
             Program::Path(path) => found.extend(at(path, writable)),
@@ -227,22 +233,27 @@ fn interpreter(file: &Path) -> Option<(PathBuf, Option<String>)> {
 /// of `python3.11` lie in `python3` and `python3.11`, and other programs in there are none of its own.
 fn libraries(programs: &[PathBuf]) -> Vec<PathBuf> {
     let mut found = of_the_loader();
+    let mut shared: BTreeMap<PathBuf, Vec<&str>> = BTreeMap::new();
     for program in programs {
         let directory = program.parent();
         let is_bin = |place: &&Path| place.ends_with("bin") || place.ends_with("sbin");
         let Some(prefix) = directory.filter(is_bin).and_then(Path::parent) else {
             continue;
         };
-        for lib in ["lib", "lib64"] {
-            let lib = prefix.join(lib);
-            let shared = ["/", "/usr", "/usr/local"].map(Path::new).contains(&prefix);
-            match (shared, stem(program)) {
-                (false, _) => found.push(lib),
-                (true, Some(stem)) => found.extend(named_like(&lib, stem)),
-                (true, None) => {}
+        let is_shared = ["/", "/usr", "/usr/local"].map(Path::new).contains(&prefix);
+        for lib in ["lib", "lib64"].map(|lib| prefix.join(lib)) {
+            if is_shared {
+                shared.entry(lib).or_default().extend(stem(program));
+            } else {
+                found.push(lib);
             }
         }
     }
+    for (lib, stems) in &shared {
+        found.extend(named_like(lib, stems));
+    }
+    found.sort();
+    found.dedup();
     found.iter().filter_map(canonical).collect()
 }
 
@@ -254,11 +265,13 @@ fn stem(program: &Path) -> Option<&str> {
     Some(stem).filter(|stem| stem.len() > 2)
 }
 
-fn named_like(lib: &Path, stem: &str) -> Vec<PathBuf> {
+fn named_like(lib: &Path, stems: &[&str]) -> Vec<PathBuf> {
     let entries = fs::read_dir(lib).into_iter().flatten().flatten();
     let alike = entries.filter(|entry| {
         let name = entry.file_name();
-        name.as_bytes().starts_with(stem.as_bytes())
+        stems
+            .iter()
+            .any(|stem| name.as_bytes().starts_with(stem.as_bytes()))
     });
     let places = alike.map(|entry| entry.path());
     places

@@ -9,6 +9,7 @@ use super::place::{self, Target};
 use crate::app::programs;
 use crate::config::{self, raw};
 use crate::policy::{Because, Judgement, Origin, Policy};
+use crate::shim::catalog;
 
 /// A question.
 #[derive(Debug, Clone)]
@@ -141,6 +142,10 @@ fn by_files(answer: &mut Answer, path: &std::path::Path, policy: &Policy) {
         if let Some(unlisted) = programs::unlisted(policy, list, path) {
             (answer.allowed, answer.reason) = (false, unlisted.reason);
             (answer.rule, answer.remedy) = (Some(unlisted.by), unlisted.remedy);
+            let name = path.file_name().unwrap_or_default();
+            if catalog::tool(name).is_ok_and(|tool| tool.is_some()) {
+                answer.note = Some("as the command that you start yourself it runs".to_owned());
+            }
             return;
         }
         (answer.allowed, answer.rule) = (true, Some(list.by.clone()));

@@ -11,7 +11,7 @@ use landlock::{
 };
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 
-use crate::engine::view::Access;
+use crate::engine::view::{Access, is_absence};
 use crate::sys::mount::{self, Extent, NO_EXEC, READ_ONLY, attach, clone_tree, make_executable};
 
 /// No user namespace inside this one: in its own a process could mount a file system that executes.
@@ -22,7 +22,10 @@ pub(super) fn no_nesting() -> io::Result<()> {
 
 /// Nothing on the mount at this path and on those below it is executed or mapped as code.
 pub(super) fn no_execute(at: &Path) -> io::Result<()> {
-    if_there(mount::restrict_below(at, NO_EXEC))
+    match mount::restrict_below(at, NO_EXEC) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
 }
 
 /// What stands at `at`, mounted over itself so that it can be executed.
@@ -32,7 +35,8 @@ pub(super) fn execute(at: &Path, access: Access) -> io::Result<()> {
         Access::Writable => 0,
     };
     let tree = match clone_tree(at, Extent::Tree) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        // What is not there inside, or out of this user's reach, is executed by nobody.
+        Err(error) if is_absence(&error) => return Ok(()),
         tree => tree?,
     };
     let refused = |error: &io::Error| error.raw_os_error() == Some(libc::EPERM);
@@ -45,13 +49,6 @@ pub(super) fn execute(at: &Path, access: Access) -> io::Result<()> {
         done => done?,
     }
     attach(tree.as_fd(), at)
-}
-
-fn if_there(done: io::Result<()>) -> io::Result<()> {
-    match done {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    }
 }
 
 /// The kernel executes these files, and what lies in these directories, and nothing else, from whatever
