@@ -37,7 +37,7 @@ fn an_unlisted_command_is_refused_before_it_starts() {
     assert_eq!(outcome.code(), Some(126), "{outcome}");
     assert!(!world.project().join("made").exists());
     for part in [
-        "touch",
+        "touch: not on the allowlist",
         "config.yaml:1",
         "`aigate allow exec touch`",
         "nothing was run",
@@ -241,4 +241,22 @@ fn a_listed_program_that_the_host_replaces_runs_at_the_next_start() {
     world.host_ok("cp ~/opt/own ~/opt/new && mv ~/opt/new ~/opt/own");
     world.permits("~/opt/own HOME");
     assert!(fs::metadata(world.home().join("opt/own")).is_ok());
+}
+
+/// In a copy-on-write place a listed file runs, and what the sandbox makes of it does not.
+#[test]
+fn a_listed_file_in_a_copy_on_write_place_stays_what_it_was() {
+    let world = World::new();
+    world.host_ok("mkdir -p ~/.cargo/bin && cp \"$(command -v printenv)\" ~/.cargo/bin/own");
+    let path = format!(
+        "{}/.cargo/bin:/usr/local/bin:/usr/bin:/bin",
+        world.home().display()
+    );
+    let world = world
+        .config(&format!("exec: allowlist\nallow_exec: [{BASE}, own]\n"))
+        .env("PATH", path);
+    world.permits("own HOME");
+    world.denies("cp ~/.cargo/bin/own ~/.cargo/bin/other && ~/.cargo/bin/other HOME");
+    world.denies("cat ~/.cargo/bin/own > own; cat own > ~/.cargo/bin/own");
+    world.denies("mv ~/.cargo/bin ~/.cargo/old && mkdir ~/.cargo/bin && cp ~/.cargo/old/own ~/.cargo/bin/own && ~/.cargo/bin/own HOME");
 }

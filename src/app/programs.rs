@@ -27,7 +27,12 @@ pub struct Unlisted {
 
 impl fmt::Display for Unlisted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file.display(), self.reason)?;
+        write!(
+            f,
+            "{}: not on the allowlist: {}",
+            self.file.display(),
+            self.reason
+        )?;
         match &self.remedy {
             Some(remedy) => write!(f, "; allow it with `{remedy}`"),
             None => Ok(()),

@@ -409,3 +409,68 @@ fn marks(view: &View, list: &Executables) -> BTreeMap<PathBuf, Mark> {
     }
     marks
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path, text: &str) {
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        fs::write(path, text).expect("a file");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a mode");
+    }
+
+    #[test]
+    fn a_script_needs_what_stands_on_its_first_line() {
+        let temp = tempfile::tempdir().expect("a directory");
+        let root = temp.path().canonicalize().expect("a path");
+        let bin = root.join("bin");
+        let (env, tool) = (bin.join("env"), bin.join("tool"));
+        write(&env, "\x7fELF");
+        write(
+            &tool,
+            &format!("#! {} -x y\n", bin.join("loader").display()),
+        );
+        write(&bin.join("loader"), "\x7fELF");
+        let script = root.join("script");
+        let chain = |line: &str| {
+            write(&script, line);
+            with_interpreters(&script, std::slice::from_ref(&bin))
+        };
+        let env_line = |rest: &str| format!("#!{} {rest}\n", env.display());
+        let whole = [&env, &script, &tool, &bin.join("loader")].map(Clone::clone);
+        for rest in ["tool", "-S tool --flag", "-S A=1 tool"] {
+            let mut found = chain(&env_line(rest));
+            found.sort();
+            let mut whole = whole.clone();
+            whole.sort();
+            assert_eq!(found, whole, "{rest}");
+        }
+        assert_eq!(chain("no script"), std::slice::from_ref(&script));
+        assert_eq!(chain("#!\n"), std::slice::from_ref(&script));
+        // It names itself: the kernel ends that, and so do we.
+        let circle = chain(&format!("#!{}\n", script.display()));
+        assert_eq!(circle.len(), INTERPRETERS);
+    }
+
+    #[test]
+    fn a_shared_directory_of_libraries_is_not_mapped_as_a_whole() {
+        let temp = tempfile::tempdir().expect("a directory");
+        let lib = temp.path().join("lib");
+        write(&lib.join("python3/x.so"), "");
+        write(&lib.join("python3.11/pdb.py"), "#!/usr/bin/python3\n");
+        write(&lib.join("git-core/git-add"), "\x7fELF");
+        write(&lib.join("node_modules/x.js"), "");
+        let named = |stem| {
+            let mut found = named_like(&lib, &[stem]);
+            found.sort();
+            let names = found.iter().filter_map(|path| path.file_name()?.to_str());
+            names.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(named("python"), ["python3", "python3.11"]);
+        assert_eq!(named("node"), ["node_modules"]);
+        assert!(named("git").is_empty());
+        assert_eq!(stem(Path::new("/usr/bin/python3.11")), Some("python"));
+        assert_eq!(stem(Path::new("/usr/bin/rg")), None);
+    }
+}

@@ -21,7 +21,7 @@ fn is_refused() {
             "{make} os.execve(f, ['x', 'MARK'], os.environ)"
         )));
     }
-    // Huge pages, and the raw call past the library.
+    // The raw call past the library.
     let raw = "import ctypes, os; f = ctypes.CDLL(None).memfd_create(b'x', 0); \
                os.write(f, open('unlisted', 'rb').read()); os.execve(f, ['x', 'MARK'], os.environ)";
     world().hidden(&python(raw));
@@ -39,4 +39,14 @@ os.execve(f, ['x', 'MARK'], os.environ)";
     world().permits(&python(
         "import os; os.write(os.memfd_create('x', 8), b'data')",
     ));
+}
+
+/// Shared memory without a name has one in `/proc`, for those who have a right that nobody has inside.
+#[test]
+fn shared_memory_is_no_program() {
+    let execute = "import mmap, os; program = open('unlisted', 'rb').read()
+m = mmap.mmap(-1, 1 << 20); m[:len(program)] = program
+line = [line for line in open('/proc/self/maps') if 'rw-s' in line and 'zero' in line][0]
+os.execve('/proc/self/map_files/' + line.split()[0], ['x', 'MARK'], os.environ)";
+    world().hidden_unlike(&python(execute), "./unlisted MARK");
 }
