@@ -260,3 +260,33 @@ fn a_listed_file_in_a_copy_on_write_place_stays_what_it_was() {
     world.denies("cat ~/.cargo/bin/own > own; cat own > ~/.cargo/bin/own");
     world.denies("mv ~/.cargo/bin ~/.cargo/old && mkdir ~/.cargo/bin && cp ~/.cargo/old/own ~/.cargo/bin/own && ~/.cargo/bin/own HOME");
 }
+
+/// A tool of npm is a script that starts a program in a package beside its own.
+#[test]
+fn a_tool_of_a_package_manager_brings_its_packages() {
+    let world = listing("uniq")
+        .home_file(
+            "lib/node_modules/@vendor/claude/cli",
+            "#!/bin/sh\n~/lib/node_modules/@vendor/claude-linux/native HOME\n\
+             ~/lib/node_modules/other/native HOME\n",
+        )
+        .home_file("lib/node_modules/@vendor/claude-linux/there", "")
+        .home_file("lib/node_modules/other/there", "");
+    world.host_ok(
+        "cd ~/lib/node_modules && chmod 755 @vendor/claude/cli && mkdir ~/bin \
+         && ln -s ../lib/node_modules/@vendor/claude/cli ~/bin/claude \
+         && cp \"$(command -v printenv)\" other/native && cp other/native @vendor/claude-linux/native",
+    );
+    let path = format!(
+        "{}/bin:/usr/local/bin:/usr/bin:/bin",
+        world.home().display()
+    );
+    let world = world.env("PATH", path);
+    let outcome = exec(&world, &["claude"]);
+    assert_eq!(
+        outcome.out.trim(),
+        world.home().to_str().unwrap(),
+        "{outcome}"
+    );
+    assert!(outcome.err.contains("denied"), "{outcome}");
+}

@@ -7,6 +7,8 @@
 //! And Landlock lets the kernel execute the listed files and the loaders alone: so what lies among the
 //! libraries, or was handed in from outside as an open file, is not started.
 
+mod libraries;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -15,6 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use self::libraries::libraries;
 use super::plan::{Plan, Step};
 use super::view::{Access, Content, Kind, View};
 use crate::policy::exec::Program;
@@ -33,9 +36,6 @@ const LOADERS: [&str; 9] = [
     "/lib/ld-musl-aarch64.so.1",
     "/lib/ld-musl-armhf.so.1",
 ];
-
-/// What the loader looks into where it has no cache of what there is.
-const LIBRARIES: [&str; 3] = ["/lib", "/usr/lib", "/usr/local/lib"];
 
 /// How many interpreters stand behind each other: as many as the kernel follows.
 const INTERPRETERS: usize = 5;
@@ -82,10 +82,12 @@ impl Executables {
             Program::Below(directory) => canonical(directory).filter(|found| found.is_dir()),
             Program::Name(_) | Program::Path(_) => None,
         });
+        let packages = search.tool.iter().flat_map(|tool| packages(tool));
+        let packages = packages.filter(|package| !writable.holds(package));
         let libraries = libraries(&programs);
         let mut found = Self {
             by,
-            directories: directories.collect(),
+            directories: directories.chain(packages).collect(),
             libraries: libraries
                 .into_iter()
                 .filter(|place| !writable.holds(place))
@@ -209,6 +211,35 @@ fn with_interpreters(path: &Path, directories: &[PathBuf]) -> Vec<PathBuf> {
     chain
 }
 
+/// The packages that a tool of npm consists of. The one with its name often only starts the program of
+/// another, which has the name of a system behind it: `codex` that of `codex-linux-x64`.
+fn packages(tool: &Path) -> Vec<PathBuf> {
+    let Some(tool) = canonical(tool) else {
+        return Vec::new();
+    };
+    let mut above = tool.ancestors();
+    let Some(modules) = above.find(|place| place.ends_with("node_modules")) else {
+        return Vec::new();
+    };
+    let within = tool.strip_prefix(modules).unwrap_or(Path::new(""));
+    let mut names = within.components().map(|part| part.as_os_str());
+    let (scope, name) = match names.next() {
+        Some(scope) if scope.as_bytes().starts_with(b"@") => (modules.join(scope), names.next()),
+        name => (modules.to_owned(), name),
+    };
+    let Some(name) = name else {
+        return Vec::new();
+    };
+    let behind = [name.as_bytes(), b"-"].concat();
+    let entries = fs::read_dir(scope).into_iter().flatten().flatten();
+    let own = entries.filter(|entry| {
+        let found = entry.file_name();
+        found == name || found.as_bytes().starts_with(&behind)
+    });
+    let places = own.filter_map(|entry| canonical(entry.path()));
+    places.filter(|place| place.is_dir()).collect()
+}
+
 /// The program among the arguments of `env`: after options and assignments.
 fn looked_up_by_env(words: &str) -> Option<&str> {
     let mut words = words.split_whitespace();
@@ -226,93 +257,6 @@ fn interpreter(file: &Path) -> Option<(PathBuf, Option<String>)> {
     let rest = String::from_utf8_lossy(rest.trim_ascii()).into_owned();
     let argument = Some(rest).filter(|rest| !rest.is_empty());
     Some((PathBuf::from(OsStr::from_bytes(program)), argument))
-}
-
-/// Directories with code that these programs map: those of the loader, and `lib` beside the `bin` of
-/// each program. In a `lib` that many programs share, only what is named like the program: the modules
-/// of `python3.11` lie in `python3` and `python3.11`, and other programs in there are none of its own.
-fn libraries(programs: &[PathBuf]) -> Vec<PathBuf> {
-    let mut found = of_the_loader();
-    let mut shared: BTreeMap<PathBuf, Vec<&str>> = BTreeMap::new();
-    for program in programs {
-        let directory = program.parent();
-        let is_bin = |place: &&Path| place.ends_with("bin") || place.ends_with("sbin");
-        let Some(prefix) = directory.filter(is_bin).and_then(Path::parent) else {
-            continue;
-        };
-        let is_shared = ["/", "/usr", "/usr/local"].map(Path::new).contains(&prefix);
-        for lib in ["lib", "lib64"].map(|lib| prefix.join(lib)) {
-            if is_shared {
-                shared.entry(lib).or_default().extend(stem(program));
-            } else {
-                found.push(lib);
-            }
-        }
-    }
-    for (lib, stems) in &shared {
-        found.extend(named_like(lib, stems));
-    }
-    found.sort();
-    found.dedup();
-    found.iter().filter_map(canonical).collect()
-}
-
-/// The letters that a program's name begins with.
-fn stem(program: &Path) -> Option<&str> {
-    let name = program.file_name()?.to_str()?;
-    let end = name.find(|c: char| !c.is_ascii_alphabetic());
-    let stem = &name[..end.unwrap_or(name.len())];
-    Some(stem).filter(|stem| stem.len() > 2)
-}
-
-fn named_like(lib: &Path, stems: &[&str]) -> Vec<PathBuf> {
-    let entries = fs::read_dir(lib).into_iter().flatten().flatten();
-    let alike = entries.filter(|entry| {
-        let name = entry.file_name();
-        stems
-            .iter()
-            .any(|stem| name.as_bytes().starts_with(stem.as_bytes()))
-    });
-    let places = alike.map(|entry| entry.path());
-    places
-        .filter(|path| path.is_dir() && !holds_programs(path))
-        .collect()
-}
-
-/// Whether programs that the loader would run lie in this directory itself, as those do that git
-/// starts.
-fn holds_programs(directory: &Path) -> bool {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut others = entries.filter(|entry| !is_library(&entry.file_name()));
-    others.any(|entry| is_program(&entry.path()) && is_binary(&entry.path()))
-}
-
-fn is_binary(file: &Path) -> bool {
-    let mut start = [0; 4];
-    let read = fs::File::open(file).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && start == *b"\x7fELF"
-}
-
-fn is_library(name: &OsStr) -> bool {
-    name.as_bytes().windows(3).any(|part| part == b".so")
-}
-
-/// The directories of the libraries that the loader knows: those of its cache, which is text between
-/// NUL bytes where it names files.
-fn of_the_loader() -> Vec<PathBuf> {
-    let Ok(cache) = fs::read("/etc/ld.so.cache") else {
-        return LIBRARIES.map(PathBuf::from).into();
-    };
-    let texts = cache.split(|byte| *byte == 0);
-    let files = texts.map(|text| Path::new(OsStr::from_bytes(text)));
-    let files = files.filter(|file| file.is_absolute() && file.file_name().is_some_and(is_library));
-    let mut found: Vec<PathBuf> = files
-        .filter_map(|file| file.parent().map(Path::to_owned))
-        .filter(|place| place.parent().is_some())
-        .collect();
-    found.sort();
-    found.dedup();
-    found
 }
 
 /// What a place is made to be, parents before children.
@@ -414,7 +358,7 @@ fn marks(view: &View, list: &Executables) -> BTreeMap<PathBuf, Mark> {
 mod tests {
     use super::*;
 
-    fn write(path: &Path, text: &str) {
+    pub(super) fn write(path: &Path, text: &str) {
         fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
         fs::write(path, text).expect("a file");
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a mode");
@@ -451,26 +395,5 @@ mod tests {
         // It names itself: the kernel ends that, and so do we.
         let circle = chain(&format!("#!{}\n", script.display()));
         assert_eq!(circle.len(), INTERPRETERS);
-    }
-
-    #[test]
-    fn a_shared_directory_of_libraries_is_not_mapped_as_a_whole() {
-        let temp = tempfile::tempdir().expect("a directory");
-        let lib = temp.path().join("lib");
-        write(&lib.join("python3/x.so"), "");
-        write(&lib.join("python3.11/pdb.py"), "#!/usr/bin/python3\n");
-        write(&lib.join("git-core/git-add"), "\x7fELF");
-        write(&lib.join("node_modules/x.js"), "");
-        let named = |stem| {
-            let mut found = named_like(&lib, &[stem]);
-            found.sort();
-            let names = found.iter().filter_map(|path| path.file_name()?.to_str());
-            names.map(str::to_owned).collect::<Vec<_>>()
-        };
-        assert_eq!(named("python"), ["python3", "python3.11"]);
-        assert_eq!(named("node"), ["node_modules"]);
-        assert!(named("git").is_empty());
-        assert_eq!(stem(Path::new("/usr/bin/python3.11")), Some("python"));
-        assert_eq!(stem(Path::new("/usr/bin/rg")), None);
     }
 }
