@@ -153,6 +153,31 @@ fn its_own_tools_are_confined_like_its_shell() {
     );
 }
 
+/// No line lists the agent. Its search is its own file, as another program.
+#[test]
+fn where_only_listed_programs_run_it_works_with_its_shell() {
+    let world = world()
+        .config("exec: allowlist\nallow_exec: [bash, sh, cat, cp, git]\n")
+        .env("MARK", "hunter2");
+    let project = world.project();
+    let session = session!(world, [
+        {"command": "cat README.md; git status --short; cp \"$(command -v printenv)\" own; ./own MARK; echo end"},
+        {"tool": "Grep", "input": {"pattern": "readme", "path": project, "output_mode": "content"}}
+    ]);
+    let inside = session.claude(&["-p", "go"], true);
+    assert!(inside.ok() && inside.said("MOCK-FINAL 2"), "{inside}");
+    assert!(
+        inside.said("the readme of the project") && inside.said("end"),
+        "{inside}"
+    );
+    assert!(
+        inside.said("Permission denied") && !inside.said(SECRET),
+        "ESCAPE: {inside}"
+    );
+    let outside = session.claude(&["-p", "go"], false);
+    assert!(outside.said(SECRET), "control arm: {outside}");
+}
+
 #[test]
 fn its_state_is_kept_from_run_to_run() {
     let session = session!(world(), [{"command": "echo first"}]);

@@ -234,6 +234,47 @@ fn starting() {
 }
 
 #[test]
+fn starting_what_is_listed() {
+    let world = World::new()
+        .script("tool", "#!/bin/sh\nexit 0\n")
+        .script("other", "#!/bin/sh\nexit 0\n")
+        .script("third", "#!/bin/cat\n")
+        .config(
+            "exec: allowlist\nallow_exec: [sh, readlink, sort, ./tool, ./third, uniq]\n\
+             deny_exec: [uniq]\n",
+        );
+    let asked = [
+        "./tool",
+        "./other",
+        "./third",
+        "sort",
+        "uniq",
+        "head",
+        "/usr/bin/sort",
+    ];
+    agree(&world, "exec", "$1 </dev/null", &asked);
+}
+
+#[test]
+fn starting_a_copy_of_what_is_denied() {
+    let world = World::new().config("deny_exec: [blocked]\n");
+    world.host_ok(
+        "mkdir ~/bin; cp \"$(command -v sort)\" ~/bin/blocked; cp ~/bin/blocked ~/bin/same",
+    );
+    let path = format!(
+        "{}/bin:/usr/local/bin:/usr/bin:/bin",
+        world.home().display()
+    );
+    let world = world.env("PATH", path);
+    agree(
+        &world,
+        "exec",
+        "$1 </dev/null",
+        &["blocked", "same", "sort", "uniq"],
+    );
+}
+
+#[test]
 fn variables() {
     let world = World::new()
         .env("A_TOKEN", "x")

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::image::{image, resolve_program};
+use super::programs::{self, Unlisted};
 use super::record::{Recorder, Unrecorded};
 use super::refusals::Refused;
 use super::secrets;
@@ -23,7 +24,7 @@ use crate::engine::live::{self, Live};
 use crate::engine::view::{View, Wanted};
 use crate::engine::{self, git, scan, sockets, supervisor};
 use crate::output::{self, Redacted};
-use crate::policy::{self, Audit, ExecRule, Grant, Layer, Network, Origin, Policy};
+use crate::policy::{self, Audit, Grant, Layer, Network, Origin, Policy};
 use crate::redact::{self, Rules};
 
 pub use crate::engine::Exit;
@@ -45,6 +46,8 @@ pub struct Request {
     pub state: Vec<PathBuf>,
     /// Variables that the program gets whatever the caller has and the rules say.
     pub env: Vec<(OsString, OsString)>,
+    /// Whether the program is a tool of the catalogue, which starts although no line lists it.
+    pub is_tool: bool,
     /// Whether the log stays silent about it: it is our own attack, nobody's work.
     pub unrecorded: bool,
 }
@@ -60,6 +63,7 @@ impl Request {
             config,
             state: Vec::new(),
             env: Vec::new(),
+            is_tool: false,
             unrecorded: false,
         }
     }
@@ -114,6 +118,8 @@ pub enum Error {
     Unrecorded(Unrecorded),
     /// A word of the command line that no program can be given.
     NulByte(OsString),
+    /// Only listed programs start, and this one is not listed.
+    Unlisted(Box<Unlisted>),
 }
 
 impl fmt::Display for Error {
@@ -141,6 +147,7 @@ impl fmt::Display for Error {
                 "mask_stdout: the output cannot be redacted: {error}; nothing was run"
             ),
             Self::Unrecorded(unrecorded) => unrecorded.fmt(f),
+            Self::Unlisted(unlisted) => write!(f, "{unlisted}; nothing was run"),
             Self::NulByte(word) => write!(f, "{}: contains a NUL byte", word.display()),
         }
     }
@@ -154,7 +161,9 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Engine(engine::Error::NotFound(_)) => 127,
-            Self::Engine(engine::Error::NotExecutable { .. }) | Self::Denied { .. } => 126,
+            Self::Engine(engine::Error::NotExecutable { .. })
+            | Self::Denied { .. }
+            | Self::Unlisted(_) => 126,
             _ => 125,
         }
     }
@@ -284,7 +293,7 @@ fn confine_here(
     let limits = limits(&policy, recorder)?;
     let temporary = temporary(&policy)?;
     let temporary = temporary.as_ref().map(TempDir::path);
-    let plan = plan(&policy, found, &request.config.cwd, temporary)?.limited(limits.own);
+    let plan = plan(&policy, found, request, temporary)?.limited(limits.own);
     let image = image(request, &policy, temporary)?;
     let live = Live {
         files,
@@ -337,9 +346,8 @@ fn limits(policy: &Policy, recorder: &Recorder) -> Result<Prepared, Error> {
 /// What [`run`] would do, without doing it.
 pub fn dry_run(request: &Request) -> Result<Plan, Error> {
     let policy = request.load()?;
-    resolve_program(&request.program, &request.config.cwd)?;
     let found = scan::find(&policy, &policy.home.join(INDICES))?;
-    plan(&policy, &found, &request.config.cwd, None)
+    plan(&policy, &found, request, None)
 }
 
 /// The directory for temporary files of one run, where `/tmp` is the host's inside too.
@@ -375,9 +383,18 @@ fn policy_files(request: &config::Request, policy: &Policy) -> Vec<PathBuf> {
 fn plan(
     policy: &Policy,
     found: &Found,
-    cwd: &Path,
+    request: &Request,
     temporary: Option<&Path>,
 ) -> Result<Plan, Error> {
+    let cwd = &request.config.cwd;
+    let program = resolve_program(&request.program, cwd)?;
+    let tool = request.is_tool.then(|| program.clone());
+    let list = programs::executables(policy, tool);
+    if let Some(list) = &list
+        && let Some(unlisted) = programs::unlisted(policy, list, &program)
+    {
+        return Err(Error::Unlisted(Box::new(unlisted)));
+    }
     let paths = |grants: &[Grant]| grants.iter().map(|g| g.path.clone()).collect::<Vec<_>>();
     let reopened = policy.read.reopened().map(|(path, _)| path.to_owned());
     let sockets = paths(&policy.unix_sockets);
@@ -388,7 +405,8 @@ fn plan(
     let git = git::elsewhere(&policy.project);
     let git_data = git.iter().flat_map(|git| git.writable.iter().cloned());
     let git_code = git.iter().flat_map(|git| git.protected.iter().cloned());
-    let hidden = found.hidden.iter().cloned().chain(denied_programs(policy));
+    let denied = programs::denied(policy).into_iter().map(|(path, _)| path);
+    let hidden = found.hidden.iter().cloned().chain(denied);
     let wanted = Wanted {
         project: policy.project.clone(),
         home: policy.home.clone(),
@@ -405,7 +423,13 @@ fn plan(
         texts: network_texts(policy.network),
         network: network(policy),
     };
-    Ok(Plan::new(&View::resolve(&wanted)?).by(policy)?)
+    let view = View::resolve(&wanted)?;
+    let plan = Plan::new(&view);
+    let plan = match &list {
+        Some(list) => plan.only(&view, list),
+        None => plan,
+    };
+    Ok(plan.by(policy)?)
 }
 
 fn network(policy: &Policy) -> Option<NetPlan> {
@@ -445,28 +469,4 @@ fn broker_rules(policy: &Policy) -> egress::Rules {
         net: policy.net.clone(),
         publish_ports: policy.publish_ports.clone(),
     }
-}
-
-/// Every copy on PATH of each program that may not be started. Where nobody is there to look at its
-/// arguments, a rule on them denies the whole program.
-fn denied_programs(policy: &Policy) -> Vec<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let dirs: Vec<_> = env::split_paths(&path)
-        .filter(|dir| dir.is_absolute())
-        .collect();
-    let is_native = matches!(policy.engine, policy::Engine::Auto | policy::Engine::Native);
-    let whole = |rule: &&ExecRule| rule.args.is_empty() || !is_native;
-    let copies = policy
-        .exec
-        .denied()
-        .filter(whole)
-        .flat_map(|rule| match &rule.program {
-            crate::policy::exec::Program::Path(path) => vec![path.clone()],
-            crate::policy::exec::Program::Name(name) => dirs
-                .iter()
-                .map(|dir| dir.join(name))
-                .chain([policy.project.join(name)])
-                .collect(),
-        });
-    copies.filter(|path| path.is_file()).collect()
 }

@@ -241,10 +241,8 @@ impl Judge<'_> {
         if let Some((program, args)) = simple.words.split_first().filter(|(p, _)| !p.is_empty()) {
             let args: Vec<OsString> = args.iter().map(OsString::from).collect();
             let question = Question::Exec(program.into(), args);
-            if let Some(answer) = self
-                .answer(&question)
-                .filter(|answer| answer.rule.is_some())
-            {
+            let denies = |answer: &Answer| answer.rule.is_some() && self.is_denied(&question);
+            if let Some(answer) = self.answer(&question).filter(denies) {
                 return Some(denied(&answer));
             }
         }
@@ -262,6 +260,20 @@ impl Judge<'_> {
         read.find_map(|(_, path)| self.read(&path)).or_else(|| {
             written.find_map(|path| (!path.starts_with("/dev")).then(|| self.write(&path))?)
         })
+    }
+
+    /// Where only listed programs start the kernel is the judge: a word may be the shell's own, and the
+    /// list is out of sight inside.
+    fn is_denied(&self, question: &Question) -> bool {
+        let rules = &self.policy.exec;
+        match question {
+            Question::Exec(program, args) if rules.allowlist().is_some() => {
+                let path = place::program(&self.request.cwd, program);
+                let words: Vec<_> = args.iter().map(OsString::as_os_str).collect();
+                rules.judge(&path, &words).is_some()
+            }
+            _ => true,
+        }
     }
 
     /// A word of a command is often no file at all. Where it could be one that is hidden by being

@@ -8,6 +8,7 @@ pub mod hook;
 mod image;
 pub mod integrate;
 pub mod policy;
+mod programs;
 pub mod record;
 pub mod refusals;
 mod secrets;

@@ -254,6 +254,7 @@ fn ready(tool: &Tool, request: &mut exec::Request) -> Result<Session, Error> {
     };
     let failed = |error| Error::Session(OsString::from(&tool.command), error);
     let mut session = Session::prepare(tool, &start).map_err(failed)?;
+    request.is_tool = true;
     request.state.append(&mut session.state);
     request.env.append(&mut session.env);
     request

@@ -46,8 +46,8 @@ fn read(text: &str) -> Layer {
     layer
 }
 
-/// The list of a key; none for what is not a list. `network: filtered` needs no reading: it is what a
-/// policy starts from.
+/// The list of a key; none for what is not a list. `network: filtered` and `exec: denylist` need no
+/// reading: they are what a policy starts from.
 fn slot<'l>(layer: &'l mut Layer, key: &str) -> Option<&'l mut List> {
     match key {
         "deny_read" => Some(&mut layer.deny_read),
@@ -94,6 +94,8 @@ mod tests {
             let mut whole = raw::parse(text).expect("valid YAML");
             let network = whole.network.take().map(|network| network.value);
             assert!(network.is_none_or(|network| network == raw::Network::Filtered));
+            let exec = whole.exec.take().map(|exec| exec.value);
+            assert!(exec.is_none_or(|exec| exec == raw::Exec::Denylist));
             assert_eq!(values(read(text)), values(whole));
         }
     }

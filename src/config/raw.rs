@@ -45,11 +45,15 @@ pub struct Layer {
     /// Directories in which writing works and is forgotten when the command ends.
     #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
     pub copy_on_write: List,
+    /// What starts: all but what `deny_exec` names, or only what `allow_exec` lists.
+    #[cfg_attr(test, schemars(with = "Option<Exec>"))]
+    pub exec: Option<Spanned<Exec>>,
     /// Programs that must not start: a name, a path, or a name with its first arguments as in
     /// `"kubectl delete"`.
     #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
     pub deny_exec: List,
-    /// Programs that may start although a rule denies them, in the same form.
+    /// Programs that may start although a rule denies them, in the same form; with `exec: allowlist`
+    /// the only ones that start, by name, by path, or a directory as in `/usr/bin/`.
     #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
     pub allow_exec: List,
     /// How much of the network is reachable.
@@ -153,6 +157,17 @@ pub struct MaskPattern {
     /// Whether case matters not.
     #[serde(default)]
     pub case_insensitive: bool,
+}
+
+/// The words of `exec`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub enum Exec {
+    /// All but what `deny_exec` names.
+    Denylist,
+    /// Only what `allow_exec` lists.
+    Allowlist,
 }
 
 /// The words of `network`.

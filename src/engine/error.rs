@@ -125,8 +125,8 @@ impl From<Unfit> for Error {
 fn namespaces(source: &io::Error) -> String {
     let cause = match source.raw_os_error() {
         Some(libc::ENOSPC) => {
-            "user namespaces are switched off or used up: \
-             allow them with `sudo sysctl user.max_user_namespaces=15000`"
+            "user namespaces are switched off or used up (inside a sandbox with `exec: allowlist` \
+             there are none); on the host allow them with `sudo sysctl user.max_user_namespaces=15000`"
         }
         Some(libc::EPERM) => {
             "the host does not let this process create user namespaces (a container's seccomp \

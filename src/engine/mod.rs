@@ -6,6 +6,7 @@
 
 pub mod bwrap;
 mod error;
+pub mod executables;
 pub mod git;
 mod inside;
 pub mod landlock;

@@ -49,6 +49,19 @@ pub enum Step {
     /// A read-only directory of our own: the file by which programs of ours know that they are inside,
     /// what masks are clones of, and these texts.
     Own { texts: Vec<String> },
+    /// No user namespaces inside this one.
+    NoNesting,
+    /// Nothing on the mounts at and below this path is executed or mapped as code.
+    NoExecute(PathBuf),
+    /// What stands here may be executed, or mapped as code, all the same.
+    Execute {
+        /// Where.
+        at: PathBuf,
+        /// Whether it becomes read-only, too.
+        access: Access,
+    },
+    /// The kernel executes these files, what lies in these directories, and nothing else.
+    OnlyListed(Vec<PathBuf>),
     /// Enter the working directory again, by its path in the new tree.
     Enter(PathBuf),
     /// A network of its own, with no way out but the broker's sockets.
@@ -103,6 +116,18 @@ impl fmt::Display for Step {
             Self::Pin(path) => write!(f, "pin: {}", path.display()),
             Self::Protect(path) => write!(f, "protect: {}", path.display()),
             Self::Mask { at, kind } => write!(f, "mask: {} ({kind})", at.display()),
+            Self::NoNesting => write!(f, "no nested user namespaces"),
+            Self::NoExecute(path) => write!(f, "no execute: {}", path.display()),
+            Self::Execute {
+                at,
+                access: Access::ReadOnly,
+            } => write!(f, "execute: {} (read-only)", at.display()),
+            Self::Execute { at, .. } => write!(f, "execute: {}", at.display()),
+            Self::OnlyListed(listed) => {
+                write!(f, "only listed:")?;
+                let mut listed = listed.iter();
+                listed.try_for_each(|path| write!(f, " {}", path.display()))
+            }
             Self::Own { .. } => write!(f, "our own: {OWN}"),
             Self::Enter(path) => write!(f, "enter: {}", path.display()),
             Self::Network(plan) if plan.filtered => write!(f, "network: through the broker"),
@@ -266,19 +291,23 @@ impl Plan {
     /// # Errors
     /// When this system does not have it, or it cannot do what the plan needs.
     pub fn by(self, policy: &Policy) -> Result<Self, Error> {
-        let unasked = |word| match policy.audit_exec {
-            true => Err(Unfit::Unasked(word)),
-            false => Ok(()),
-        };
-        match policy.engine {
-            Engine::Auto | Engine::Native => Ok(self.guarded(policy)),
+        let engine = policy.engine;
+        if engine.is_native() {
+            return Ok(self.guarded(policy));
+        }
+        if let Some(by) = policy.exec.allowlist() {
+            return Err(Unfit::Allowlist(engine.word(), by.to_string()).into());
+        }
+        if policy.audit_exec {
+            return Err(Unfit::Unasked(engine.word()).into());
+        }
+        match engine {
+            Engine::Auto | Engine::Native => Ok(self),
             Engine::Bwrap => {
-                unasked("bwrap")?;
                 let program = bwrap::program(|path| self.writes(path)).ok_or(Unfit::NoBwrap)?;
                 bwrap::divide(self, program)
             }
             Engine::Landlock => {
-                unasked("landlock")?;
                 landlock::check(policy)?;
                 landlock::divide(self)
             }

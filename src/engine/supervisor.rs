@@ -89,9 +89,8 @@ pub struct Run<'a> {
 /// [`Error::Lost`] and [`Error::Keeper`].
 pub fn run(run: Run<'_>) -> Result<Exit, Error> {
     refuse_directories()?;
-    let filter = seccomp::program_for(&run.plan.maker).map_err(uncompiled)?;
-    let programs = run.plan.asks_for_programs();
-    let asking = seccomp::asking_program(programs).map_err(uncompiled)?;
+    let filter = seccomp::program_for(run.plan).map_err(uncompiled)?;
+    let asking = seccomp::asking_program(run.plan).map_err(uncompiled)?;
     let (ours, theirs) = socketpair(
         AddressFamily::Unix,
         SockType::SeqPacket,

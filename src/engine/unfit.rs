@@ -17,6 +17,8 @@ pub enum Unfit {
     BwrapNetwork,
     /// Nobody can be asked before a program starts.
     Unasked(&'static str),
+    /// Only listed programs are to run, by this line, and this engine cannot keep others from it.
+    Allowlist(&'static str, String),
     /// Landlock does not keep these promises, and nobody accepted that.
     Unaccepted(Vec<Loss>),
     /// Landlock cannot do what the rules ask for.
@@ -47,6 +49,11 @@ impl fmt::Display for Unfit {
             Self::Unasked(word) => write!(
                 f,
                 "engine: {word}: `audit_exec` cannot be kept by it; `engine: native` can"
+            )?,
+            Self::Allowlist(engine, by) => write!(
+                f,
+                "engine: {engine}: {by} needs mounts on which nothing is executed, and this engine has \
+                 none: a program of one's own would run through the loader; `engine: native` has them"
             )?,
             Self::Unaccepted(lost) => {
                 writeln!(f, "engine: landlock: these promises are not kept without namespaces:")?;

@@ -47,6 +47,8 @@ pub enum Because<'a> {
     Network(&'a Origin),
     /// The sandbox's own loopback is not the host's.
     OwnLoopback,
+    /// By this line only listed programs start, and none lists it.
+    Unlisted(&'a Origin),
 }
 
 impl Policy {
@@ -102,9 +104,13 @@ impl Policy {
         if let Some(rule) = self.exec.judge(path, args) {
             return deny(Because::Rule(rule));
         }
-        match self.read.judge(path, false) {
-            Some(rule) => deny(Because::Hidden(rule)),
+        if let Some(rule) = self.read.judge(path, false) {
+            return deny(Because::Hidden(rule));
+        }
+        match self.exec.unlisted(path) {
             None => allow(Because::NothingAgainst),
+            Some((by, true)) => deny(Because::Unlisted(by)),
+            Some((ceiling, false)) => deny(Because::Rule(ceiling)),
         }
     }
 

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::origin::Origin;
+use super::origin::{Layer, Origin};
 
 /// A denied program, or a denied use of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub enum Program {
     Name(OsString),
     /// By its absolute path.
     Path(PathBuf),
+    /// Whatever lies below this directory.
+    Below(PathBuf),
 }
 
 impl Program {
@@ -37,6 +39,7 @@ impl Program {
         match self {
             Program::Name(name) => path.file_name() == Some(name),
             Program::Path(named) => named == path,
+            Program::Below(directory) => path.starts_with(directory),
         }
     }
 }
@@ -45,13 +48,61 @@ impl Program {
 #[derive(Debug, Clone, Default)]
 pub struct ExecRules {
     rules: Vec<ExecRule>,
+    allowlist: Option<Origin>,
 }
 
 impl ExecRules {
     /// Rules in order of their groups.
     #[must_use]
     pub fn new(rules: Vec<ExecRule>) -> ExecRules {
-        ExecRules { rules }
+        let allowlist = None;
+        ExecRules { rules, allowlist }
+    }
+
+    /// The same where nothing starts but what a rule lists, because this line says so.
+    #[must_use]
+    pub fn only_listed(self, by: Option<Origin>) -> ExecRules {
+        ExecRules {
+            allowlist: by,
+            ..self
+        }
+    }
+
+    /// The line by which nothing starts but what is listed; none where all starts but what is denied.
+    #[must_use]
+    pub fn allowlist(&self) -> Option<&Origin> {
+        self.allowlist.as_ref()
+    }
+
+    /// What may start where only that starts. The managed file's list, where it has one and says that
+    /// only listed programs start, is the whole list. A use of a program lists nothing: the kernel
+    /// would let the whole program start.
+    pub fn listed(&self) -> impl Iterator<Item = &ExecRule> {
+        let closed = self.is_closed();
+        let counts =
+            move |rule: &&ExecRule| lists(rule) && (!closed || rule.origin.layer == Layer::Managed);
+        self.rules.iter().filter(counts)
+    }
+
+    /// Whether the managed file's list is the whole list.
+    fn is_closed(&self) -> bool {
+        let by_managed = |by: &Origin| by.layer == Layer::Managed;
+        let managed = |rule: &ExecRule| lists(rule) && by_managed(&rule.origin);
+        self.allowlist.as_ref().is_some_and(by_managed) && self.rules.iter().any(managed)
+    }
+
+    /// The line by which `path` (a bare name is fine) does not start since none lists it, if so, and
+    /// whether a line of the user's could list it.
+    #[must_use]
+    pub fn unlisted(&self, path: &Path) -> Option<(&Origin, bool)> {
+        let by = self.allowlist.as_ref()?;
+        if self.listed().any(|rule| rule.program.is(path)) {
+            return None;
+        }
+        match self.listed().next().filter(|_| self.is_closed()) {
+            Some(managed) => Some((&managed.origin, false)),
+            None => Some((by, true)),
+        }
     }
 
     /// Every rule in order of strength.
@@ -93,6 +144,10 @@ impl ExecRules {
             allow.allows && covers && may
         })
     }
+}
+
+fn lists(rule: &ExecRule) -> bool {
+    rule.allows && rule.overrules && rule.args.is_empty()
 }
 
 /// Whether the words appear among the arguments in this order.

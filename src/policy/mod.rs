@@ -150,6 +150,12 @@ pub enum Engine {
 }
 
 impl Engine {
+    /// Whether aigate itself makes the sandbox.
+    #[must_use]
+    pub fn is_native(self) -> bool {
+        matches!(self, Engine::Auto | Engine::Native)
+    }
+
     /// Every engine and the word the configuration uses for it.
     pub const WORDS: [(&'static str, Engine); 5] = [
         ("auto", Engine::Auto),
@@ -158,4 +164,11 @@ impl Engine {
         ("bwrap", Engine::Bwrap),
         ("seatbelt", Engine::Seatbelt),
     ];
+
+    /// The word used in the configuration.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        let known = Engine::WORDS.iter().find(|(_, engine)| *engine == self);
+        known.map_or("auto", |(word, _)| word)
+    }
 }

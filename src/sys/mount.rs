@@ -119,13 +119,30 @@ pub fn restrict(tree: BorrowedFd<'_>, extent: Extent, set: u64) -> io::Result<()
     )
 }
 
-/// Adds the attribute bits `set` to every mount of this namespace.
-pub fn restrict_everything(set: u64) -> io::Result<()> {
+/// Adds the attribute bits `set` to a detached tree and takes [`NO_EXEC`] from it. A mount that came
+/// with that bit from outside keeps it, and fails this with EPERM.
+pub fn make_executable(tree: BorrowedFd<'_>, extent: Extent, set: u64) -> io::Result<()> {
+    let attr = MountAttr {
+        attr_set: set,
+        attr_clr: NO_EXEC,
+        ..MountAttr::default()
+    };
+    let flags = libc::AT_EMPTY_PATH as c_uint | extent.flag();
+    set_attr(tree.as_raw_fd(), c"", flags, &attr)
+}
+
+/// Adds the attribute bits `set` to the mount at `path` and all below it.
+pub fn restrict_below(path: &Path, set: u64) -> io::Result<()> {
     let attr = MountAttr {
         attr_set: set,
         ..MountAttr::default()
     };
-    set_attr(libc::AT_FDCWD, c"/", AT_RECURSIVE, &attr)
+    set_attr(libc::AT_FDCWD, &c_path(path)?, AT_RECURSIVE, &attr)
+}
+
+/// Adds the attribute bits `set` to every mount of this namespace.
+pub fn restrict_everything(set: u64) -> io::Result<()> {
+    restrict_below(Path::new("/"), set)
 }
 
 /// Cuts every mount of this namespace off from mount events of other namespaces.

@@ -26,6 +26,15 @@ const PATHS: &[&str] = &[
     "*",
 ];
 const PROGRAMS: &[&str] = &["curl", "git push", "git", "/usr/bin/curl"];
+/// What only `allow_exec` may name as well.
+const LISTED: &[&str] = &[
+    "curl",
+    "git push",
+    "git",
+    "/usr/bin/curl",
+    "/usr/bin/",
+    "/bin/",
+];
 const HOSTS: &[&str] = &[
     "a.example",
     "*.example",
@@ -49,6 +58,7 @@ const ASKED_PATHS: &[&str] = &[
     "/home/u/other",
     "/home/u/p/a",
 ];
+const ASKED_PROGRAMS: &[&str] = &["curl", "/usr/bin/curl", "/usr/bin/git", "/bin/x", "/opt/y"];
 const ASKED_HOSTS: &[&str] = &[
     "a.example",
     "b.example",
@@ -85,7 +95,7 @@ prop_compose! {
     fn layer()(
         deny_read in denials(PATHS), allow_read in some(PATHS),
         deny_write in denials(PATHS), allow_write in some(PATHS),
-        deny_exec in denials(PROGRAMS), allow_exec in some(PROGRAMS),
+        deny_exec in denials(PROGRAMS), allow_exec in some(LISTED),
         (deny_net, allow_net) in (some(HOSTS), some(HOSTS)),
         (deny, pass) in (denials(NAMES), some(NAMES)),
         unix_sockets in some(SOCKETS),
@@ -93,6 +103,7 @@ prop_compose! {
             raw::Network::Open, raw::Network::Filtered, raw::Network::Off,
         ][..])),
         max_pids in proptest::option::of(1u32..100),
+        exec in proptest::option::of(select(&[raw::Exec::Denylist, raw::Exec::Allowlist][..])),
     ) -> raw::Layer {
         let place = serde_saphyr::Location::UNKNOWN;
         raw::Layer {
@@ -100,6 +111,7 @@ prop_compose! {
             // A loopback denial needs no port, an allowance does: both lists have one.
             deny_net, allow_net, unix_sockets,
             env: Some(raw::Env { deny, pass, set: None }),
+            exec: exec.map(|word| serde_saphyr::Spanned::new(word, place, place)),
             network: network.map(|word| serde_saphyr::Spanned::new(word, place, place)),
             resource_limits: Some(raw::Limits {
                 max_pids: max_pids.map(|pids| serde_saphyr::Spanned::new(pids, place, place)),
@@ -154,9 +166,9 @@ fn answers(policy: &Policy) -> Vec<(String, bool)> {
             }
         }
     }
-    for program in ["curl", "/usr/bin/curl", "/usr/bin/git", "/bin/x"] {
+    for program in ASKED_PROGRAMS {
         for args in [&[][..], &[OsStr::new("push")]] {
-            let judged = policy.starts(Path::new(program), args);
+            let judged = policy.starts(Path::new(*program), args);
             answers.push((format!("exec {program} {args:?}"), judged.allowed));
         }
     }
@@ -237,6 +249,13 @@ proptest! {
         }
         for name in ASKED_NAMES.iter().map(OsStr::new) {
             prop_assert!(ceiling.env.passes(name).is_ok() || all.env.passes(name).is_err());
+        }
+        let closed = managed.exec.as_ref().is_some_and(|mode| mode.value == raw::Exec::Allowlist);
+        prop_assert!(!closed || all.exec.allowlist().is_some());
+        for program in ASKED_PROGRAMS.iter().map(Path::new) {
+            let out = ceiling.exec.judge(program, &[]).is_some()
+                || (closed && ceiling.exec.listed().next().is_some() && ceiling.exec.unlisted(program).is_some());
+            prop_assert!(!out || !all.starts(program, &[]).allowed, "{}", program.display());
         }
         let says_how_open = ceiling.network_origin.layer == Layer::Managed;
         prop_assert!(!says_how_open || all.network >= ceiling.network);

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use super::Error;
 use super::edit::{self, Outcome, Subject};
 use super::place::{self, Target};
+use crate::app::programs;
 use crate::config::{self, raw};
 use crate::policy::{Because, Judgement, Origin, Policy};
+use crate::shim::catalog;
 
 /// A question.
 #[derive(Debug, Clone)]
@@ -115,12 +117,56 @@ fn exec_answer(
     let path = place::program(&request.cwd, program);
     let words: Vec<&OsStr> = args.iter().map(OsString::as_os_str).collect();
     let judged = policy.starts(&path, &words);
+    let is_open = matches!(
+        judged.because,
+        Because::NothingAgainst | Because::Unlisted(_)
+    );
     let mut subject = path.display().to_string();
     for word in &words {
         subject.push(' ');
         subject.push_str(&word.to_string_lossy());
     }
-    Answer::new("exec", subject, judged, Vec::new())
+    let mut answer = Answer::new("exec", subject, judged, Vec::new());
+    if is_open {
+        by_files(&mut answer, &path, policy);
+    }
+    answer
+}
+
+/// What the rules say of names, asked of the files that they mean on this host.
+fn by_files(answer: &mut Answer, path: &std::path::Path, policy: &Policy) {
+    let list = programs::executables(policy, None);
+    if let Some(list) = &list
+        && path.exists()
+    {
+        if let Some(unlisted) = programs::unlisted(policy, list, path) {
+            (answer.allowed, answer.reason) = (false, unlisted.reason);
+            (answer.rule, answer.remedy) = (Some(unlisted.by), unlisted.remedy);
+            let name = path.file_name().unwrap_or_default();
+            if catalog::tool(name).is_ok_and(|tool| tool.is_some()) {
+                answer.note = Some("as the command that you start yourself it runs".to_owned());
+            }
+            return;
+        }
+        (answer.allowed, answer.rule) = (true, Some(list.by.clone()));
+        answer.reason = format!(
+            "it is listed; only what is listed starts, because of {}",
+            list.by
+        );
+    }
+    let Ok(file) = path.canonicalize() else {
+        return;
+    };
+    let is_it = |denied: &PathBuf| denied.canonicalize().is_ok_and(|denied| denied == file);
+    let denied = programs::denied(policy);
+    let whole = denied.iter().filter(|(_, rule)| rule.args.is_empty());
+    if let Some((_, rule)) = whole.into_iter().find(|(denied, _)| is_it(denied)) {
+        let by = &rule.origin;
+        answer.allowed = false;
+        answer.reason =
+            format!("it is the same file as one that is denied, or a copy of it, by {by}");
+        answer.rule = Some(by.clone());
+    }
 }
 
 fn net_answer(text: &str, policy: &Policy) -> Result<Answer, Error> {
@@ -177,6 +223,7 @@ impl Answer {
             Because::Rule(by)
             | Because::Hidden(by)
             | Because::Filtered(by)
+            | Because::Unlisted(by)
             | Because::Network(by) => Some(by.clone()),
             _ => None,
         };
@@ -220,6 +267,7 @@ pub(super) fn words(judged: Judgement<'_>) -> String {
         }
         Because::Filtered(by) => format!("no rule allows it, and the network is filtered by {by}"),
         Because::Network(by) => format!("because of {by}"),
+        Because::Unlisted(by) => format!("no line of allow_exec lists it, and {by}"),
         Because::OwnLoopback => {
             "a sandbox has a loopback of its own; the host's needs a rule as localhost:PORT"
                 .to_owned()

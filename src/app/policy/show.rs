@@ -113,13 +113,10 @@ pub fn entries(policy: &Policy) -> Vec<Entry> {
         .iter()
         .map(|grant| grant.origin.clone());
     entries.push(list("copy_on_write", copied.collect()));
+    let mode = policy.exec.allowlist();
+    entries.push(word("exec", mode.map(|by| with_text(by, "allowlist"))));
     entries.extend(pair("deny_exec", "allow_exec", exec));
-    let (key, values) = ("network", vec![network(policy)]);
-    entries.push(Entry {
-        key,
-        shape: Shape::Word,
-        values,
-    });
+    entries.push(word("network", Some(network(policy))));
     entries.extend(pair("deny_net", "allow_net", hosts(policy)));
     entries.extend(pair("env.deny", "env.pass", env));
     entries.push(map("env.set", policy.env.set_origins().to_vec()));
@@ -155,6 +152,21 @@ pub fn entries(policy: &Policy) -> Vec<Entry> {
     });
     entries.retain(|entry| !entry.values.is_empty());
     entries
+}
+
+fn word(key: &'static str, value: Option<Origin>) -> Entry {
+    Entry {
+        key,
+        shape: Shape::Word,
+        values: value.into_iter().collect(),
+    }
+}
+
+fn with_text(origin: &Origin, text: &str) -> Origin {
+    Origin {
+        text: text.to_owned(),
+        ..origin.clone()
+    }
 }
 
 fn list(key: &'static str, values: Vec<Origin>) -> Entry {
@@ -208,8 +220,5 @@ fn network(policy: &Policy) -> Origin {
         Network::Filtered => "filtered",
         Network::Off => "off",
     };
-    Origin {
-        text: word.to_owned(),
-        ..policy.network_origin.clone()
-    }
+    with_text(&policy.network_origin, word)
 }

@@ -182,6 +182,7 @@ fn denial<'p>(origin: &Origin, policy: &'p Policy) -> Option<&'p Origin> {
         "allow_write" | "deny_write" => policy.write.judge(&path, true),
         "env.pass" | "env.deny" => policy.env.passes(text.as_ref()).err(),
         "network" => Some(&policy.network_origin).filter(|holding| *holding != origin),
+        "exec" => policy.exec.allowlist(),
         _ => None,
     }
 }

@@ -4,12 +4,33 @@ use serde_saphyr::Spanned;
 
 use super::super::error::Error;
 use super::super::key::Key;
-use super::super::raw::Text;
+use super::super::raw::{self, Text};
 use super::super::source::Source;
 use super::{Merge, stands_for_defaults};
+use crate::policy::Layer;
 use crate::policy::exec::{ExecRule, Program};
 
 impl Merge<'_> {
+    /// A later layer decides, but never below the managed file, and an untrusted one only upwards.
+    pub(super) fn allowlist(&mut self, source: &Source) {
+        let Some(mode) = &source.raw.exec else {
+            return;
+        };
+        let (present, pinned) = &mut self.allowlist;
+        match mode.value {
+            raw::Exec::Allowlist => {
+                let is_managed = source.layer == Layer::Managed;
+                if present.is_none() || (is_managed && !*pinned) {
+                    *present = Some(source.origin(mode, "exec: allowlist"));
+                }
+                *pinned |= is_managed;
+            }
+            raw::Exec::Denylist if present.is_none() || *pinned => {}
+            raw::Exec::Denylist if source.trusted => *present = None,
+            raw::Exec::Denylist => self.refused.push(source.origin(mode, "exec: denylist")),
+        }
+    }
+
     pub(super) fn exec(&mut self, group: u16, source: &Source, key: Key) -> Result<(), Error> {
         for item in key.of(&source.raw).iter().flatten() {
             if stands_for_defaults(source, item, !key.allows())? {
@@ -26,6 +47,10 @@ impl Merge<'_> {
             let program = self.program(source, item, program)?;
             let origin = source.origin(item, &item.value);
             let allows = key.allows() || negated;
+            if let (Program::Below(_), false) = (&program, allows) {
+                let message = "a directory can only be allowed: name the programs that are denied";
+                return Err(source.wrong(item, message.to_owned()));
+            }
             if allows {
                 self.note_refusal(source, item, key.name());
             }
@@ -55,7 +80,17 @@ impl Merge<'_> {
         if !word.contains('/') {
             return Ok(Program::Name(word.into()));
         }
+        let below = word.ends_with('/');
         let path = Spanned::new(word, item.referenced, item.defined);
-        Ok(Program::Path(self.pattern(source, &path)?.prefix))
+        let pattern = self.pattern(source, &path)?;
+        if below && (!pattern.is_fixed() || pattern.prefix.parent().is_none()) {
+            let message = "a directory is named by its path: `/x/`, `~/x/` or `./x/`, and not all of \
+                           them at once";
+            return Err(source.wrong(item, message.to_owned()));
+        }
+        Ok(match below {
+            true => Program::Below(pattern.prefix),
+            false => Program::Path(pattern.prefix),
+        })
     }
 }

@@ -44,7 +44,7 @@ pub fn merge(sources: &[Source], project: &Path, home: &Path) -> Result<Policy, 
         write: PathRules::new(merge.write),
         writable: merge.writable,
         copy_on_write: merge.copy_on_write,
-        exec: ExecRules::new(merge.exec),
+        exec: ExecRules::new(merge.exec).only_listed(merge.allowlist.0),
         network: merge.network.0,
         network_origin: merge.network.1,
         net: merge.net,
@@ -83,6 +83,7 @@ struct Merge<'a> {
     writable: Vec<Grant>,
     copy_on_write: Vec<Grant>,
     exec: Vec<ExecRule>,
+    allowlist: (Option<Origin>, bool),
     network: (Network, Origin),
     net: Vec<NetRule>,
     env: Vec<EnvRule>,
@@ -110,6 +111,7 @@ impl<'a> Merge<'a> {
             writable: Vec::new(),
             copy_on_write: Vec::new(),
             exec: Vec::new(),
+            allowlist: (None, false),
             network: (
                 Network::Filtered,
                 Origin::without_file(Layer::Default, "network: filtered"),
@@ -151,6 +153,7 @@ impl<'a> Merge<'a> {
             self.exec(group, source, Key::DenyExec)?;
         }
         self.exec(group, source, Key::AllowExec)?;
+        self.allowlist(source);
         self.network(group, source)?;
         self.env(group, source, keeps(self.replaced.env_deny))?;
         self.unix_sockets(source)?;

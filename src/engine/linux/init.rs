@@ -18,6 +18,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, chdir};
 use seccompiler::BpfProgram;
 
+use super::allowlist;
 use super::fence::Fence;
 use super::message::{Report, receive_signal};
 use super::mounts::{self, Mounts};
@@ -151,6 +152,10 @@ fn apply(
         Step::Protect(path) => mounts::cover_with_itself(path, mount::READ_ONLY),
         Step::Mask { at, kind } => mounts::mask(at, *kind),
         Step::Own { texts } => mounts::own_directory(texts),
+        Step::NoNesting => allowlist::no_nesting(),
+        Step::NoExecute(at) => allowlist::no_execute(at),
+        Step::Execute { at, access } => allowlist::execute(at, *access),
+        Step::OnlyListed(listed) => allowlist::only_listed(listed),
         Step::Network(plan) => network(plan, control),
         Step::Text { at, number } => mounts::text(at, *number),
         Step::Enter(path) => Ok(chdir(path)?),

@@ -1,6 +1,7 @@
 //! The native engine: namespaces, an edited copy of the mount tree, Landlock and seccomp, without
 //! any privilege and without any other program.
 
+mod allowlist;
 mod bpf;
 pub(in crate::engine) mod fence;
 pub mod guard;

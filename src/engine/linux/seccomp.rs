@@ -14,7 +14,7 @@ use seccompiler::{
 };
 
 use super::bpf;
-use crate::engine::plan::Maker;
+use crate::engine::plan::{Maker, Plan};
 
 type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
@@ -75,22 +75,30 @@ pub fn program() -> Result<BpfProgram, seccompiler::Error> {
 }
 
 /// The program for a sandbox that is made so.
-pub fn program_for(maker: &Maker) -> Result<BpfProgram, seccompiler::Error> {
-    let mut programs = programs()?;
-    if let Maker::Landlock { network } = maker {
-        programs.extend(without_namespaces(*network)?);
-    }
-    Ok(bpf::join(programs))
+pub fn program_for(plan: &Plan) -> Result<BpfProgram, seccompiler::Error> {
+    Ok(bpf::join(programs_for(plan)?))
 }
 
-/// The program that also asks before a name is made, and before a program starts if `programs`.
-pub fn asking_program(programs: bool) -> Result<BpfProgram, seccompiler::Error> {
+fn programs_for(plan: &Plan) -> Result<Vec<BpfProgram>, seccompiler::Error> {
+    let mut programs = programs()?;
+    if let Maker::Landlock { network } = plan.maker {
+        programs.extend(without_namespaces(network)?);
+    }
+    if plan.is_allowlist() {
+        programs.push(without_memory_programs()?);
+    }
+    Ok(programs)
+}
+
+/// The same, and it asks before a name is made, and before a program starts where the plan says so.
+pub fn asking_program(plan: &Plan) -> Result<BpfProgram, seccompiler::Error> {
     let mut asked = NAMING.to_vec();
-    if programs {
+    if plan.asks_for_programs() {
         asked.extend([libc::SYS_execve, libc::SYS_execveat]);
     }
     let asked = filter(whole_calls(&asked), SeccompAction::Trace(0))?;
-    let others = bpf::join(self::programs()?.into_iter().chain([bpf::asking(asked)]));
+    let others = programs_for(plan)?.into_iter();
+    let others = bpf::join(others.chain([bpf::asking(asked)]));
     Ok(bpf::ask_by_bits(OPENS, libc::O_CREAT as u32, others))
 }
 
@@ -146,6 +154,15 @@ fn programs() -> Result<Vec<BpfProgram>, seccompiler::Error> {
         #[cfg(target_arch = "x86_64")]
         bpf::no_x32(),
     ])
+}
+
+/// Files in memory stand on no mount of ours and are none of Landlock's, so one that may become a
+/// program is not made. Whoever asks for none that may gets one; the others find their fallback.
+fn without_memory_programs() -> Result<BpfProgram, seccompiler::Error> {
+    let sealed = u64::from(libc::MFD_NOEXEC_SEAL);
+    let executable = rule(&[(1, Op::MaskedEq(sealed), 0)])?;
+    let refused = Rules::from([(libc::SYS_memfd_create, vec![executable])]);
+    compile(refused, libc::ENOSYS)
 }
 
 /// What namespaces would shut: System V objects and queues, limits of other processes, and sockets:

@@ -54,7 +54,7 @@ impl Programs {
     pub(super) fn of(policy: &Policy) -> Self {
         let path = env::var_os("PATH").unwrap_or_default();
         let copies = |program: &Program| match program {
-            Program::Path(path) => vec![path.clone()],
+            Program::Path(path) | Program::Below(path) => vec![path.clone()],
             Program::Name(name) => env::split_paths(&path)
                 .filter(|directory| directory.is_absolute())
                 .map(|directory| directory.join(name))
