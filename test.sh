@@ -90,7 +90,7 @@ PROPTEST_RNG_SEED="${PROPTEST_RNG_SEED-1}" && export PROPTEST_RNG_SEED
 # command:package of Debian and Ubuntu
 tools='cc:gcc git:git python3:python3 node:nodejs npm:npm bwrap:bubblewrap zsh:zsh fish:fish tmux:tmux
 javac:default-jdk-headless ps:procps nsenter:util-linux ip:iproute2 shellcheck:shellcheck strace:strace gdb:gdb setpriv:util-linux chromium:chromium
-chromedriver:chromium-driver make:make /usr/bin/pip3:python3-pip ssh:openssh-client /usr/sbin/sshd:openssh-server openssl:openssl curl:curl'
+chromedriver:chromium-driver make:make /usr/bin/pip3:python3-pip ssh:openssh-client /usr/sbin/sshd:openssh-server openssl:openssl curl:curl rclone:rclone'
 
 need_tools() {
     lacking=

@@ -219,6 +219,21 @@ public class Get {
     assert_eq!(printed, "hello over 2.0");
 }
 
+/// Go's own resolver asks the servers of resolv.conf itself, and the C library is not in between.
+#[test]
+fn a_program_in_go_finds_the_server_too() {
+    let server = served!();
+    if which::which("rclone").is_err() {
+        skip!("no rclone");
+    }
+    let printed = inside(
+        &server,
+        "export SSL_CERT_FILE=$CERT HOME=/tmp GODEBUG=netdns=go; \
+         rclone copyurl --config '' --retries 1 --stdout https://a.example/ -",
+    );
+    assert_eq!(printed, "hello over 2.0");
+}
+
 #[test]
 fn a_websocket_opens_when_the_server_agrees_and_not_else() {
     in_a_world!();
