@@ -8,13 +8,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::SystemTime;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, raise};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-use nix::sys::stat::SFlag;
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
+use nix::unistd::Pid;
 
+use super::job::{FORWARDED, stop_with_the_command};
 use super::limits::Group;
 use super::linux::init::{self, Start};
 use super::linux::keeper;
@@ -22,27 +22,12 @@ use super::linux::message::{Report, send_signal};
 use super::linux::seccomp;
 use super::live::{Live, Watch};
 use super::plan::Plan;
+use super::streams::{null_input_and_output, null_streams, refuse_directories};
 use super::unfit::Unfit;
 use super::{Error, Exit};
 use crate::policy::Policy;
 use crate::sys::handover::BrokerSockets;
 use crate::sys::process::{self, Cloned};
-
-/// Signals that a person or program sends us and means for the command.
-const FORWARDED: [Signal; 12] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGTERM,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGALRM,
-    Signal::SIGCONT,
-    Signal::SIGTSTP,
-    Signal::SIGTTIN,
-    Signal::SIGTTOU,
-    Signal::SIGWINCH,
-];
 
 /// How long the broker has, after the command has ended, to tell what was refused: milliseconds.
 const TELLS_WITHIN: u16 = 1000;
@@ -125,22 +110,6 @@ pub fn run(run: Run<'_>) -> Result<Exit, Error> {
             .supervise(&forwarded)
         }
     }
-}
-
-/// A directory as a standard stream would be a way around everything: `/proc/self/fd/0/..`.
-fn refuse_directories() -> Result<(), Error> {
-    let streams: [(&dyn AsFd, &'static str); 3] = [
-        (&io::stdin(), "standard input"),
-        (&io::stdout(), "standard output"),
-        (&io::stderr(), "standard error"),
-    ];
-    for (stream, name) in streams {
-        let status = nix::sys::stat::fstat(stream).map_err(call(name))?;
-        if SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR {
-            return Err(Error::DirectoryStream(name));
-        }
-    }
-    Ok(())
 }
 
 fn flags(plan: &Plan) -> i32 {
@@ -319,7 +288,7 @@ impl Supervisor<'_> {
         (self.run.afterwards)();
         // A reader at the end of a pipe must see it close when the command closes it. Errors of
         // ours may still have to be told.
-        init::null_input_and_output().map_err(call("let go of the streams"))
+        null_input_and_output().map_err(call("let go of the streams"))
     }
 
     /// Starts the broker, if the network needs one and has none.
@@ -340,7 +309,7 @@ impl Supervisor<'_> {
             }
             // It has no streams to complain to: its exit status says that it could not work.
             Cloned::Child => {
-                let done = init::null_streams().and_then(|()| self.work(role));
+                let done = null_streams().and_then(|()| self.work(role));
                 process::exit_now(done.unwrap_or(Ending::Failed) as i32)
             }
         }
@@ -469,19 +438,4 @@ impl Supervisor<'_> {
 fn has_something(socket: &PollFd<'_>) -> bool {
     let events = socket.revents();
     events.is_some_and(|events| events.contains(PollFlags::POLLIN))
-}
-
-/// Stops this process as the command was stopped, so that the shell sees its job stop; gives the
-/// terminal back to the command's group when it goes on.
-fn stop_with_the_command() {
-    let terminal = std::fs::File::open("/dev/tty").ok();
-    let foreground = terminal.as_ref().and_then(|tty| tcgetpgrp(tty).ok());
-    // A stop cannot fail for oneself.
-    let _ = raise(Signal::SIGSTOP);
-    if let (Some(tty), Some(group)) = (terminal, foreground)
-        && group != getpgrp()
-    {
-        // SIGTTOU is blocked here; a group that ended meanwhile needs no terminal.
-        let _ = tcsetpgrp(tty, group);
-    }
 }
