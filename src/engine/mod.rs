@@ -16,6 +16,7 @@ pub mod live;
 pub mod plan;
 pub mod probe;
 pub mod scan;
+pub mod seatbelt;
 pub mod sockets;
 mod streams;
 pub mod supervisor;
