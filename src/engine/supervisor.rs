@@ -21,7 +21,8 @@ use super::linux::keeper;
 use super::linux::message::{Report, send_signal};
 use super::linux::seccomp;
 use super::live::{Live, Watch};
-use super::plan::Plan;
+use super::plan::{Maker, Plan, Step};
+use super::seatbelt;
 use super::streams::{null_input_and_output, null_streams, refuse_directories};
 use super::unfit::Unfit;
 use super::{Error, Exit};
@@ -67,6 +68,9 @@ pub struct Run<'a> {
 /// The caller must have one thread. Nothing has run when this returns an error, except with
 /// [`Error::Lost`] and [`Error::Keeper`].
 pub fn run(run: Run<'_>) -> Result<Exit, Error> {
+    if let Maker::Seatbelt(profile) = &run.plan.maker {
+        return by_seatbelt(profile, &run);
+    }
     refuse_directories()?;
     let filters = seccomp::programs_for(&run.plan.maker).map_err(|error| Error::Call {
         what: "seccomp",
@@ -110,6 +114,24 @@ pub fn run(run: Run<'_>) -> Result<Exit, Error> {
             .supervise(&forwarded)
         }
     }
+}
+
+/// Leaves everything to the system's own program, where there is one.
+fn by_seatbelt(profile: &str, run: &Run<'_>) -> Result<Exit, Error> {
+    let program = seatbelt::program().ok_or(Unfit::Elsewhere("seatbelt"))?;
+    let is_limit = |step: &Step| matches!(step, Step::Limit(_));
+    if run.group.is_some() || run.plan.steps.iter().any(is_limit) {
+        return Err(Unfit::Seatbelt("it enforces no `resource_limits`").into());
+    }
+    seatbelt::start::refuse_denied(&run.policy.exec, run.image)?;
+    let start = seatbelt::start::Start {
+        program,
+        profile,
+        steps: &run.plan.steps,
+        image: run.image,
+        foreground: run.foreground,
+    };
+    seatbelt::start::run(&start, run.afterwards)
 }
 
 fn flags(plan: &Plan) -> i32 {
