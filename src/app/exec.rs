@@ -352,7 +352,10 @@ pub fn dry_run(request: &Request) -> Result<Plan, Error> {
 
 /// The directory for temporary files of one run, where `/tmp` is the host's inside too.
 fn temporary(policy: &Policy) -> Result<Option<TempDir>, Error> {
-    if policy.engine != policy::Engine::Landlock {
+    if !matches!(
+        policy.engine,
+        policy::Engine::Landlock | policy::Engine::Seatbelt
+    ) {
         return Ok(None);
     }
     let mut builder = tempfile::Builder::new();

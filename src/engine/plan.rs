@@ -9,6 +9,7 @@ use super::landlock::{self, Allowed};
 use super::limits::OwnLimits;
 use super::linux::guard;
 use super::linux::netns::NetPlan;
+use super::seatbelt;
 use super::unfit::Unfit;
 use super::view::{Access, Content, Kind, Layer, View};
 use crate::policy::{Engine, Policy};
@@ -184,6 +185,8 @@ pub enum Maker {
         /// Whether the host's network is reached; otherwise none is.
         network: bool,
     },
+    /// The kernel of macOS, by this profile.
+    Seatbelt(String),
 }
 
 impl Maker {
@@ -196,6 +199,12 @@ impl Maker {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Maker::Seatbelt(profile) = &self.maker {
+            // What follows is a comment to the profile, so that all of it can be handed over as it is.
+            write!(f, "{profile}")?;
+            let mut steps = self.steps.iter().map(ToString::to_string);
+            return steps.try_for_each(|step| writeln!(f, "; {}", step.escape_debug()));
+        }
         let network = if self.own_network { ", net" } else { "" };
         match &self.maker {
             Maker::Native => {
@@ -207,6 +216,7 @@ impl fmt::Display for Plan {
                 let program = bwrap.program.display();
                 writeln!(f, "{program} {}", shell_words::join(words))?;
             }
+            Maker::Seatbelt(_) => {}
         }
         self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))
     }
@@ -311,7 +321,7 @@ impl Plan {
                 landlock::check(policy)?;
                 landlock::divide(self)
             }
-            Engine::Seatbelt => Err(Unfit::Elsewhere("seatbelt").into()),
+            Engine::Seatbelt => seatbelt::divide(self, policy),
         }
     }
 

@@ -10,13 +10,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::SystemTime;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, raise};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-use nix::sys::stat::SFlag;
 use nix::sys::wait::waitpid;
-use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
+use nix::unistd::Pid;
 
+use super::job::{FORWARDED, stop_with_the_command};
 use super::limits::Group;
 use super::linux::guard;
 use super::linux::init::{self, Start};
@@ -24,7 +24,9 @@ use super::linux::makers;
 use super::linux::message::{Report, send_signal};
 use super::linux::seccomp;
 use super::live::Live;
-use super::plan::Plan;
+use super::plan::{Maker, Plan, Step};
+use super::seatbelt;
+use super::streams::{null_input_and_output, refuse_directories};
 use super::unfit::Unfit;
 use super::{Error, Exit, inside};
 use crate::policy::Policy;
@@ -34,22 +36,6 @@ use crate::sys::process::{self, Cloned};
 use crew::{Helper, Role, has_something};
 
 pub(super) use crew::Ending;
-
-/// Signals that a person or program sends us and means for the command.
-const FORWARDED: [Signal; 12] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGTERM,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGALRM,
-    Signal::SIGCONT,
-    Signal::SIGTSTP,
-    Signal::SIGTTIN,
-    Signal::SIGTTOU,
-    Signal::SIGWINCH,
-];
 
 fn call<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> Error {
     move |source| Error::Call {
@@ -88,6 +74,9 @@ pub struct Run<'a> {
 /// The caller must have one thread. Nothing has run when this returns an error, except with
 /// [`Error::Lost`] and [`Error::Keeper`].
 pub fn run(run: Run<'_>) -> Result<Exit, Error> {
+    if let Maker::Seatbelt(profile) = &run.plan.maker {
+        return by_seatbelt(profile, &run);
+    }
     refuse_directories()?;
     let filter = seccomp::program_for(run.plan).map_err(uncompiled)?;
     let asking = seccomp::asking_program(run.plan).map_err(uncompiled)?;
@@ -142,20 +131,22 @@ fn uncompiled(error: seccompiler::Error) -> Error {
     }
 }
 
-/// A directory as a standard stream would be a way around everything: `/proc/self/fd/0/..`.
-fn refuse_directories() -> Result<(), Error> {
-    let streams: [(&dyn AsFd, &'static str); 3] = [
-        (&io::stdin(), "standard input"),
-        (&io::stdout(), "standard output"),
-        (&io::stderr(), "standard error"),
-    ];
-    for (stream, name) in streams {
-        let status = nix::sys::stat::fstat(stream).map_err(call(name))?;
-        if SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR {
-            return Err(Error::DirectoryStream(name));
-        }
+/// Leaves everything to the system's own program, where there is one.
+fn by_seatbelt(profile: &str, run: &Run<'_>) -> Result<Exit, Error> {
+    let program = seatbelt::program().ok_or(Unfit::Elsewhere("seatbelt"))?;
+    let is_limit = |step: &Step| matches!(step, Step::Limit(_));
+    if run.group.is_some() || run.plan.steps.iter().any(is_limit) {
+        return Err(Unfit::Seatbelt("it enforces no `resource_limits`").into());
     }
-    Ok(())
+    seatbelt::start::refuse_denied(&run.policy.exec, run.image)?;
+    let start = seatbelt::start::Start {
+        program,
+        profile,
+        steps: &run.plan.steps,
+        image: run.image,
+        foreground: run.foreground,
+    };
+    seatbelt::start::run(&start, run.afterwards)
 }
 
 fn flags(plan: &Plan) -> i32 {
@@ -312,7 +303,7 @@ impl Supervisor<'_> {
         (self.run.afterwards)();
         // A reader at the end of a pipe must see it close when the command closes it. Errors of
         // ours may still have to be told.
-        init::null_input_and_output().map_err(call("let go of the streams"))
+        null_input_and_output().map_err(call("let go of the streams"))
     }
 
     /// Returns when the whole sandbox is gone: the kernel lets PID 1 go last.
@@ -331,20 +322,5 @@ impl Supervisor<'_> {
             let _ = kill(helper.pid, Signal::SIGKILL);
         }
         Ok(())
-    }
-}
-
-/// Stops this process as the command was stopped, so that the shell sees its job stop; gives the
-/// terminal back to the command's group when it goes on.
-fn stop_with_the_command() {
-    let terminal = std::fs::File::open("/dev/tty").ok();
-    let foreground = terminal.as_ref().and_then(|tty| tcgetpgrp(tty).ok());
-    // A stop cannot fail for oneself.
-    let _ = raise(Signal::SIGSTOP);
-    if let (Some(tty), Some(group)) = (terminal, foreground)
-        && group != getpgrp()
-    {
-        // SIGTTOU is blocked here; a group that ended meanwhile needs no terminal.
-        let _ = tcsetpgrp(tty, group);
     }
 }

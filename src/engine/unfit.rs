@@ -23,6 +23,12 @@ pub enum Unfit {
     Unaccepted(Vec<Loss>),
     /// Landlock cannot do what the rules ask for.
     Landlock(&'static str),
+    /// Seatbelt cannot do what the rules ask for.
+    Seatbelt(&'static str),
+    /// A path that a profile of Seatbelt would have to name, and cannot.
+    Unsayable(String),
+    /// `sandbox-exec` does not apply the profile here; what it said.
+    SandboxExec(String),
 }
 
 impl fmt::Display for Unfit {
@@ -63,6 +69,13 @@ impl fmt::Display for Unfit {
                 let line = acceptance();
                 write!(f, "who does without them writes `{line}` into ~/.aigate/config.yaml")?;
             }
+            Self::Seatbelt(why) => write!(f, "engine: seatbelt: {why}")?,
+            Self::Unsayable(path) => write!(f, "engine: seatbelt: {path}; rename it")?,
+            Self::SandboxExec(said) => write!(
+                f,
+                "engine: seatbelt: sandbox-exec did not apply the profile: {said}; `aigate exec \
+                 --dry-run` prints it, and inside another sandbox there is no second one"
+            )?,
             Self::Landlock(why) => write!(f, "engine: landlock: {why}; `engine: native` can")?,
         }
         f.write_str("; nothing was run")

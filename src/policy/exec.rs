@@ -35,7 +35,9 @@ pub enum Program {
 }
 
 impl Program {
-    fn is(&self, path: &Path) -> bool {
+    /// Whether it names the file at this absolute path.
+    #[must_use]
+    pub fn is(&self, path: &Path) -> bool {
         match self {
             Program::Name(name) => path.file_name() == Some(name),
             Program::Path(named) => named == path,

@@ -164,6 +164,19 @@ impl PathRules {
         rules.map(|rule| (&rule.origin, rule.allows)).collect()
     }
 
+    /// Every denial with the re-allows that may cancel it, both by their place among [`Self::rules`].
+    /// Whether one does is a matter of depth where it is a bare name, as for [`Self::verdict`].
+    pub fn denials(&self) -> impl Iterator<Item = (usize, Vec<usize>)> {
+        let rules = || (0..).zip(&self.rules);
+        let denials = rules().filter(|(_, rule)| !rule.allows);
+        denials.map(move |(index, deny)| {
+            let cancels =
+                |(by, allow): &(u32, &Rule)| allow.allows && may_cancel(allow, *by, deny, index);
+            let by = rules().filter(cancels).map(|(by, _)| by as usize);
+            (index as usize, by.collect())
+        })
+    }
+
     /// Every path that some denying rule names without wildcards, re-allowed or not.
     pub fn fixed_paths(&self) -> impl Iterator<Item = &Path> {
         let denials = self.rules.iter().filter(|rule| !rule.allows);

@@ -4,6 +4,7 @@
 //! order and error texts belong to the callers.
 #![expect(unsafe_code, reason = "system calls that no crate wraps")]
 
+pub mod arrivals;
 pub mod auxv;
 pub mod datagram;
 pub mod dir;

@@ -8,6 +8,7 @@ mod landlock;
 mod matrix;
 mod measured;
 mod refusals;
+mod seatbelt;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -11,7 +11,7 @@ use super::support::place;
 const SEEN: &str = "<!-- made from tests/hosts -->\n";
 const MEASURED: &str = "<!-- measured by tests/hosts/measured.rs -->\n";
 const END: &str = "<!-- end -->\n";
-const FILES: [&str; 3] = ["refusals", "bwrap", "landlock"];
+const FILES: [&str; 4] = ["refusals", "bwrap", "landlock", "seatbelt"];
 
 /// The rows of one file: `/// Seen: ENGINE | HOST | OUTCOME` above `#[test]` and the function's name.
 fn rows(file: &str, text: &str) -> String {

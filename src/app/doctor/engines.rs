@@ -24,7 +24,10 @@ pub(super) fn findings(machine: &[Finding], policy: Option<&Policy>) -> [Finding
         native(machine),
         bubblewrap(machine, policy),
         landlock(machine, policy),
-        Finding::note("engine: seatbelt", "not here: the sandbox of macOS"),
+        Finding::note(
+            "engine: seatbelt",
+            "not here: the sandbox of macOS; `aigate exec --dry-run` prints its profile",
+        ),
     ]
 }
 

@@ -28,6 +28,7 @@ use super::{scope, seccomp};
 use crate::engine::bwrap::{Bwrap, Status};
 use crate::engine::limits::{Group, OwnLimits};
 use crate::engine::plan::{Maker, Plan, Step};
+use crate::engine::streams::null_streams;
 use crate::sys::{fd, mount, notify, process, sigpipe};
 
 /// All that init needs, prepared before the fork.
@@ -232,7 +233,9 @@ fn command(start: &Start<'_>, control: &OwnedFd) -> Result<(Pid, Option<Status>)
                 (Maker::Landlock { .. }, _) => {
                     confine(start, control).and_then(|()| execute_command(start))
                 }
-                _ => execute_command(start),
+                (Maker::Native, _) => execute_command(start),
+                // Whoever else makes a sandbox does not come here; nothing runs without one.
+                _ => Err(failed(&fork)(io::ErrorKind::Unsupported.into())),
             };
             drop(report.send(control));
             process::exit_now(126)
@@ -274,26 +277,6 @@ fn to_foreground() -> io::Result<()> {
     let terminal = fs::File::open("/dev/tty")?;
     // SIGTTOU is blocked here.
     Ok(nix::unistd::tcsetpgrp(terminal, Pid::this())?)
-}
-
-pub(crate) fn null_streams() -> io::Result<()> {
-    null_input_and_output()?;
-    nix::unistd::dup2_stderr(null()?)?;
-    Ok(())
-}
-
-pub(crate) fn null_input_and_output() -> io::Result<()> {
-    let null = null()?;
-    nix::unistd::dup2_stdin(&null)?;
-    nix::unistd::dup2_stdout(&null)?;
-    Ok(())
-}
-
-fn null() -> io::Result<fs::File> {
-    fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/null")
 }
 
 /// Passes signals on and reaps until the command has ended; the kernel ends everything else with us.

@@ -10,8 +10,9 @@ use nix::unistd::Pid;
 
 use super::{Supervisor, call};
 use crate::engine::Error;
-use crate::engine::linux::{guard, init, keeper, makers};
+use crate::engine::linux::{guard, keeper, makers};
 use crate::engine::live::Watch;
+use crate::engine::streams::null_streams;
 use crate::sys::handover::BrokerSockets;
 use crate::sys::process::{self, Cloned};
 
@@ -66,7 +67,7 @@ impl Supervisor<'_> {
             }
             // It has no streams to complain to: its exit status says that it could not work.
             Cloned::Child => {
-                let done = init::null_streams().and_then(|()| self.work(role));
+                let done = null_streams().and_then(|()| self.work(role));
                 process::exit_now(done.unwrap_or(Ending::Failed) as i32)
             }
         }
