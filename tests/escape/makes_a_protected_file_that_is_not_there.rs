@@ -62,6 +62,13 @@ fn is_refused_by_every_call() {
         "ln -s .envrc x; ln -s x y; echo evil > y",
         "ln -s \"$PWD\" x; echo evil > x/.envrc",
         "ln -s /proc/self/cwd x; echo evil > x/.envrc",
+        "ln -s .envrc x; ln -s /proc/self/cwd y; echo evil > y/x",
+        "ln -s .envrc x; ln -s deep/.. y; echo evil > y/x",
+        "ln -s /proc/thread-self/cwd/.envrc x; echo evil > x",
+        "echo evil > /proc/thread-self/cwd/.envrc",
+        "echo evil > /proc/self/task/$$/cwd/.envrc",
+        "echo evil > /proc/$$/task/$$/cwd/.envrc",
+        "echo evil > /proc/$$/cwd/.envrc",
         "mkfifo .envrc",
         "mkdir .envrc",
         "cp /etc/hostname .envrc",
@@ -81,12 +88,16 @@ fn is_refused_by_every_call() {
         "os.symlink('/etc/hostname', '.envrc')",
         // A file without a name gets one.
         "f = os.open('.', os.O_TMPFILE | os.O_RDWR); ctypes.CDLL(None).linkat(-100, f'/proc/self/fd/{f}'.encode(), -100, b'.envrc', 0x400)",
+        // A path in memory that other processes cannot read, where the kernel has such.
+        "l = ctypes.CDLL(None, use_errno=True); f = l.syscall(447, 0); \
+         m = mmap.mmap(os.ftruncate(f, 4096) or f, 4096) if f >= 0 else mmap.mmap(-1, 4096); m.write(b'.envrc\\0'); \
+         l.open(ctypes.c_char_p(ctypes.addressof(ctypes.c_char.from_buffer(m))), os.O_CREAT | os.O_WRONLY, 0o600)",
         // openat2, with its flags in memory.
         "ctypes.CDLL(None).syscall(437, -100, b'.envrc', struct.pack('QQQ', os.O_CREAT, 0o600, 0), 24)",
         // renameat2, exchanging two names.
         "open('x', 'w'); ctypes.CDLL(None).renameat2(-100, b'x', -100, b'.envrc', 0)",
     ] {
-        let act = python(&format!("import ctypes, os, struct; {code}"));
+        let act = python(&format!("import ctypes, mmap, os, struct; {code}"));
         World::new().keeps("home/work/app/.envrc", &act);
     }
 }
@@ -100,6 +111,7 @@ fn is_refused_on_the_way_there() {
         "mkdir c; echo evil > c/settings.json; ln -s c e; mv e .claude",
         "mkdir c; echo evil > c/settings.json; ln -s c .claude",
         "mkdir c; ln -s c .claude; echo evil > c/settings.json",
+        "mkdir c; ln -s c e; mv e .claude; echo evil > c/settings.json",
         "mkdir c .claude; echo evil > c/settings.json; mv -T c .claude",
         "mkdir .claude; echo evil > .claude/settings.json",
         "mkdir c; echo evil > c/settings.json; mkdir .claude; python3 -c 'import ctypes; \
@@ -127,6 +139,9 @@ fn is_refused_in_a_sandbox_of_its_own() {
         "unshare -Ur chroot . /proc/self/exe || unshare -Urm sh -c 'mount --rbind .. /mnt && cd /mnt/app && touch .envrc'",
         "bwrap --dev-bind / / touch .envrc",
         "bwrap --dev-bind / / --bind \"$PWD\" /mnt touch /mnt/.envrc",
+        "ln -s /mnt y; ln -s .envrc x; bwrap --dev-bind / / --bind \"$PWD\" /mnt sh -c 'echo evil > y/x'",
+        "bwrap --dev-bind / / --unshare-pid --proc /proc sh -c 'echo evil > /proc/self/cwd/.envrc'",
+        "bwrap --dev-bind / / --unshare-pid --proc /proc sh -c 'echo evil > /proc/thread-self/cwd/.envrc'",
         "bwrap --dev-bind / / --bind \"$PWD\" /mnt sh -c 'cd /mnt && touch .envrc'",
     ] {
         World::new().keeps("home/work/app/.envrc", act);

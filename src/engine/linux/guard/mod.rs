@@ -20,7 +20,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 
 use self::programs::{Command, Programs};
-use self::target::Target;
+use self::target::{From, Target};
 use crate::engine::linux::makers::Makers;
 use crate::engine::live::{Live, Watch};
 use crate::engine::supervisor::Ending;
@@ -155,12 +155,12 @@ impl<'a> Guard<'a> {
         };
         match answer {
             Ok(answer) => answer,
-            // What is not there the kernel refuses by itself.
-            Err(error) if is_of_the_path(&error) => Answer::Continue,
             // Arguments without end: nobody can say what they are.
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
                 Answer::Refuse(libc::E2BIG)
             }
+            // What could not be looked at is not done, even where the kernel could read that memory or
+            // would find another thing.
             Err(error) => Answer::Refuse(error.raw_os_error().unwrap_or(libc::EPERM)),
         }
     }
@@ -213,23 +213,6 @@ impl<'a> Guard<'a> {
     }
 }
 
-/// Whether the asking process would get the same error, or is gone.
-fn is_of_the_path(error: &io::Error) -> bool {
-    let ends = [
-        libc::EACCES,
-        libc::EBADF,
-        libc::EFAULT,
-        libc::ELOOP,
-        libc::ENAMETOOLONG,
-        libc::ENOENT,
-        libc::ENOTDIR,
-        libc::ESRCH,
-    ];
-    error
-        .raw_os_error()
-        .is_some_and(|errno| ends.contains(&errno))
-}
-
 /// The program that a call is to start.
 fn command(target: Target, asked: &Asked) -> io::Result<Command> {
     let [first, second, third, _, fifth, _] = asked.arguments;
@@ -242,9 +225,8 @@ fn command(target: Target, asked: &Asked) -> io::Result<Command> {
         let file = target.opened(directory)?;
         (file.path().unwrap_or_else(|_| PathBuf::from("?")), file)
     } else {
-        let path = target.absolute(directory, &typed)?;
-        let file = target.find(&path)?;
-        (path, file)
+        let (from, typed) = (From::Directory(directory), Path::new(&typed));
+        (target.absolute(&from, typed)?, target.find(&from, typed)?)
     };
     let words = target.words(words)?;
     Ok(Command { path, words, file })

@@ -3,14 +3,13 @@
 //! What is protected and there is mounted read-only. What is protected and not there has nothing to
 //! mount on, so whoever makes names is asked about.
 
-use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::mountinfo;
-use super::target::Target;
+use super::target::{From, Target};
 use crate::engine::linux::makers::{Makers, inside};
 use crate::engine::view;
 use crate::policy::{Origin, Policy};
@@ -69,7 +68,7 @@ pub(super) fn judge<'r>(
             own,
             what: call.what,
         };
-        let forbidden = question.ask(directory, &typed, MOST_LINKS)?;
+        let forbidden = question.ask(&From::Directory(directory), Path::new(&typed), MOST_LINKS)?;
         if forbidden.is_some() {
             return Ok(forbidden);
         }
@@ -87,33 +86,27 @@ struct Question<'q, 'r> {
 }
 
 impl<'r> Question<'_, 'r> {
-    fn ask(
-        &self,
-        directory: RawFd,
-        typed: &OsStr,
-        links: usize,
-    ) -> io::Result<Option<Forbidden<'r>>> {
-        let Some(name) = Path::new(typed).file_name() else {
+    fn ask(&self, from: &From<'_>, path: &Path, links: usize) -> io::Result<Option<Forbidden<'r>>> {
+        let Some(name) = path.file_name() else {
             return Ok(None);
         };
         let follows = matches!(self.what, What::File { follows: true });
-        if follows && let Some(to) = self.target.link(directory, typed) {
-            // The path of a link is relative to where the link is.
-            let path = self.target.absolute(directory, typed)?;
-            let path = path.parent().unwrap_or(&path).join(to);
+        let carries = matches!(self.what, What::Link | What::Moved { .. });
+        let (denied, _) = self.policy.write.mentions(name.as_bytes());
+        let concerns = denied || carries && self.makers.lead_through(name);
+        if !(concerns || follows) {
+            return Ok(None);
+        }
+        let parent = self.target.parent(from, path)?;
+        if follows && let Some(to) = parent.link(name) {
             return match links.checked_sub(1) {
-                Some(links) => self.ask(libc::AT_FDCWD, path.as_os_str(), links),
+                Some(links) => self.ask(&From::Place(&parent), &to, links),
                 None => Err(io::Error::from_raw_os_error(libc::ELOOP)),
             };
         }
-        let leads = self.makers.lead_through(name);
-        let carries = matches!(self.what, What::Link | What::Moved { .. });
-        let (denied, _) = self.policy.write.mentions(name.as_bytes());
-        if !(denied || leads && carries) {
+        if !concerns {
             return Ok(None);
         }
-        let path = self.target.absolute(directory, typed)?;
-        let parent = self.target.find(path.parent().unwrap_or(&path))?;
         let is_there = parent.has(name);
         if is_there && !carries {
             return Ok(None);
@@ -165,11 +158,14 @@ impl<'r> Question<'_, 'r> {
                 from: (directory, address),
             } => {
                 let typed = self.target.text(address)?;
-                let moved = self.target.absolute(directory, &typed)?;
-                let moved = self.target.find(&moved)?;
-                Ok(inside
-                    .find(|(rest, _)| moved.has(rest))
-                    .map(|(_, rule)| rule))
+                let (from, typed) = (From::Directory(directory), Path::new(&typed));
+                let name = typed.file_name().unwrap_or_default();
+                if self.target.parent(&from, typed)?.link(name).is_some() {
+                    return Ok(inside.next().map(|(_, rule)| rule));
+                }
+                let moved = self.target.find(&from, typed)?;
+                let brought = inside.find(|(rest, _)| moved.has(rest));
+                Ok(brought.map(|(_, rule)| rule))
             }
             What::File { .. } | What::Directory => Ok(None),
         }

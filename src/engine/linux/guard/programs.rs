@@ -11,9 +11,11 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{FileStat, Mode};
 use sha2::{Digest, Sha256};
 
-use super::target::{Found, Target};
+use super::target::{Found, From, Target};
 use crate::policy::exec::Program;
 use crate::policy::{ExecRules, Origin, Policy};
+
+const HERE: From<'_> = From::Directory(libc::AT_FDCWD);
 
 /// Words of a command line in which the file of a program is looked for, as `sh script` and
 /// `ld.so program` have it.
@@ -118,7 +120,7 @@ impl Programs {
         for _ in 0..DEEPEST {
             let (path, argument) = line?;
             words.splice(0..0, argument);
-            let found = target.find(&path).ok()?;
+            let found = target.find(&HERE, &path).ok()?;
             let arguments: Vec<&OsStr> = words.iter().map(OsString::as_os_str).collect();
             let denied = self.by_file(rules, &path, &found, &arguments);
             if denied.is_some() {
@@ -143,11 +145,8 @@ impl Programs {
         let words = arguments.iter().enumerate().take(MOST_WORDS);
         let paths = words.filter(|(_, word)| !word.as_bytes().starts_with(b"-"));
         for (at, word) in paths {
-            let path = target.absolute(libc::AT_FDCWD, word).ok()?;
-            let known = target
-                .find(&path)
-                .ok()
-                .and_then(|found| self.known_as(&found));
+            let found = target.find(&HERE, Path::new(word));
+            let known = found.ok().and_then(|found| self.known_as(&found));
             let denied = known.and_then(|known| rules.judge(&known, &arguments[at + 1..]));
             if denied.is_some() {
                 return denied;

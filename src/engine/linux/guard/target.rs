@@ -5,18 +5,19 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSliceMut, Read};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use nix::fcntl::{AtFlags, OFlag, open};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
 use nix::sys::stat::{Mode, fstatat};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
 
-use super::walk::walk;
+use super::walk::{Own, View, walk};
 
 /// The kernel's own limit of a path, in bytes.
 const LONGEST_PATH: usize = 4096;
@@ -89,43 +90,79 @@ impl Target {
         }
     }
 
-    /// A path as the thread means it, from its root directory. `directory` is where a relative one
-    /// starts, `AT_FDCWD` for the working directory.
-    pub(super) fn absolute(self, directory: RawFd, path: &OsStr) -> io::Result<PathBuf> {
-        if path.as_bytes().starts_with(b"/") {
-            return Ok(path.into());
-        }
-        let start = match directory {
-            libc::AT_FDCWD => "cwd".to_owned(),
-            number => format!("fd/{number}"),
+    /// A path as a person would write it, from the root directory.
+    pub(super) fn absolute(self, from: &From<'_>, path: &Path) -> io::Result<PathBuf> {
+        let whole = match from {
+            From::Place(found) => found.path()?.join(path),
+            From::Directory(_) if path.is_absolute() => path.to_owned(),
+            From::Directory(number) => fs::read_link(self.entry(&start(*number)))?.join(path),
         };
-        let start = fs::read_link(format!("/proc/{}/{start}", self.0))?;
-        // `join` would add a slash to what is the whole path.
-        let path = if path.is_empty() {
-            start
-        } else {
-            start.join(path)
-        };
-        Ok(path.components().collect())
+        Ok(whole.components().collect())
     }
 
-    /// What stands at an absolute path of the thread, to be looked at.
-    pub(super) fn find(self, path: &Path) -> io::Result<Found> {
-        let own = self.own("")?;
+    /// What stands at a path of the thread, to be looked at.
+    pub(super) fn find(self, from: &From<'_>, path: &Path) -> io::Result<Found> {
+        let start = self.start(from, path)?;
         let root = self.own("root")?;
-        Found::new(walk(&root, &own, path)?)
+        let view = View {
+            root: &root,
+            own: &|proc, own| self.in_proc(proc, own),
+        };
+        Found::new(walk(&view, &start, path)?)
     }
 
-    /// What a link at a path says, if there is one. One call, for nearly every new file is asked about.
-    pub(super) fn link(self, directory: RawFd, path: &OsStr) -> Option<PathBuf> {
-        let start = match (path.as_bytes().first()?, directory) {
-            (b'/', _) => "root".to_owned(),
-            (_, libc::AT_FDCWD) => "cwd".to_owned(),
-            (_, number) => format!("fd/{number}"),
+    /// The directory in which the last name of a path stands. Most paths have no link on their way, and
+    /// those are found by one call.
+    pub(super) fn parent(self, from: &From<'_>, path: &Path) -> io::Result<Found> {
+        let above = path.parent().unwrap_or(Path::new(""));
+        let start = self.start(from, path)?;
+        let below = above.strip_prefix("/").unwrap_or(above);
+        if below == Path::new("") {
+            return Found::new(start);
+        }
+        if !above.components().any(|part| part == Component::ParentDir) {
+            let how = OpenHow::new()
+                .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+                .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+            match openat2(&start, below, how) {
+                Err(nix::Error::ELOOP) => {}
+                opened => return Found::new(opened?),
+            }
+        }
+        self.find(from, above)
+    }
+
+    fn start(self, from: &From<'_>, path: &Path) -> io::Result<OwnedFd> {
+        match from {
+            _ if path.is_absolute() => self.own("root"),
+            From::Directory(number) => self.own(&start(*number)),
+            From::Place(found) => found.handle.try_clone(),
+        }
+    }
+
+    /// Its directory in a `/proc`, whatever number it has there.
+    fn in_proc(self, proc: &OwnedFd, own: Own) -> io::Result<OwnedFd> {
+        let status = fs::read_to_string(self.entry("status"))?;
+        let (groups, threads) = (numbers(&status, "NStgid:"), numbers(&status, "NSpid:"));
+        let is_it = |level: &usize| {
+            let name = format!("{}/status", groups[*level]);
+            let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+            let opened = openat(proc, name.as_str(), flags, Mode::empty());
+            let there = opened.map_err(io::Error::from).and_then(|opened| {
+                let mut text = String::new();
+                File::from(opened).read_to_string(&mut text)?;
+                Ok(text)
+            });
+            there.is_ok_and(|there| numbers(&there, "NStgid:") == groups[*level..])
         };
-        let mut name = OsString::from(format!("/proc/{}/{start}/", self.0));
-        name.push(path);
-        fs::read_link(name).ok()
+        let level = (0..groups.len().min(threads.len())).find(is_it);
+        let level = level.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))?;
+        let name = match own {
+            Own::Process => groups[level].to_owned(),
+            Own::Thread => format!("{}/task/{}", groups[level], threads[level]),
+        };
+        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+        Ok(openat(proc, name.as_str(), flags, Mode::empty())?)
     }
 
     /// The number that stands at an address.
@@ -137,12 +174,12 @@ impl Target {
 
     /// The inode of its mount namespace.
     pub(super) fn mount_namespace(self) -> io::Result<u64> {
-        Ok(fs::metadata(format!("/proc/{}/ns/mnt", self.0))?.ino())
+        Ok(fs::metadata(self.entry("ns/mnt"))?.ino())
     }
 
     /// The mounts that it sees, as the kernel lists them.
     pub(super) fn mounts(self) -> io::Result<Vec<u8>> {
-        fs::read(format!("/proc/{}/mountinfo", self.0))
+        fs::read(self.entry("mountinfo"))
     }
 
     /// What a descriptor of the thread is open on.
@@ -151,14 +188,36 @@ impl Target {
     }
 
     fn own(self, name: &str) -> io::Result<OwnedFd> {
-        let path = format!("/proc/{}/{name}", self.0);
         let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-        match open(path.as_str(), flags, Mode::empty()) {
-            // Not the answer of the path that is looked for: nobody could say what it is.
-            Err(nix::Error::EACCES) => Err(io::ErrorKind::PermissionDenied.into()),
-            opened => Ok(opened?),
-        }
+        Ok(open(&self.entry(name), flags, Mode::empty())?)
     }
+
+    /// An entry of its directory in our own `/proc`.
+    fn entry(self, name: &str) -> PathBuf {
+        format!("/proc/{}/{name}", self.0).into()
+    }
+}
+
+/// Where a relative path starts.
+#[derive(Debug)]
+pub(super) enum From<'a> {
+    /// At a descriptor of the thread, or at its working directory for `AT_FDCWD`.
+    Directory(RawFd),
+    /// At something that was found.
+    Place(&'a Found),
+}
+
+fn start(number: RawFd) -> String {
+    match number {
+        libc::AT_FDCWD => "cwd".to_owned(),
+        number => format!("fd/{number}"),
+    }
+}
+
+/// The numbers that a process has, from the PID namespace of the reader's `/proc` downwards.
+fn numbers<'s>(status: &'s str, name: &str) -> Vec<&'s str> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.unwrap_or_default().split_whitespace().collect()
 }
 
 /// A file that was found, not opened: nothing waits, and nothing is changed by looking.
@@ -188,6 +247,14 @@ impl Found {
         number.ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
+    /// What a link of this name in it says. Links of `/proc` are none: they lead to what is open, and
+    /// nothing is made behind them.
+    pub(super) fn link(&self, name: &OsStr) -> Option<PathBuf> {
+        let target = readlinkat(&self.handle, name).ok()?;
+        let system = fstatfs(&self.handle).ok()?.filesystem_type();
+        (system != PROC_SUPER_MAGIC).then(|| target.into())
+    }
+
     /// Whether something has this path below it.
     pub(super) fn has(&self, path: impl AsRef<Path>) -> bool {
         let found = fstatat(&self.handle, path.as_ref(), AtFlags::AT_SYMLINK_NOFOLLOW);
@@ -211,6 +278,25 @@ mod tests {
 
     fn this() -> Target {
         Target(std::process::id() as i32)
+    }
+
+    #[test]
+    fn a_process_is_found_in_proc_by_its_numbers() {
+        let target = this();
+        let here = From::Directory(libc::AT_FDCWD);
+        let exe = fs::metadata("/proc/self/exe").expect("metadata");
+        for path in [
+            "/proc/self/exe",
+            "/proc/thread-self/exe",
+            "/proc/self/root/proc/self/exe",
+        ] {
+            let found = target.find(&here, Path::new(path)).expect(path);
+            assert_eq!(found.status.st_ino, exe.ino(), "{path}");
+        }
+        let parent = target
+            .parent(&here, Path::new("/proc/self/fd/0"))
+            .expect("parent");
+        assert!(parent.has("0") && parent.link(OsStr::new("0")).is_none());
     }
 
     #[test]

@@ -16,11 +16,29 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 /// How many links the kernel follows in one path.
 const MOST_LINKS: usize = 40;
 
-/// What stands at an absolute `path` below `root`, for the process whose directory in our own `/proc` is
-/// `own`. Nothing is opened but to be looked at.
-pub(super) fn walk(root: &OwnedFd, own: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
+/// What a process sees at a path.
+pub(super) struct View<'a> {
+    /// Its root directory.
+    pub(super) root: &'a OwnedFd,
+    /// Finds its own directory in a `/proc`, or that of its thread.
+    pub(super) own: &'a dyn Fn(&OwnedFd, Own) -> io::Result<OwnedFd>,
+}
+
+/// What leads every process to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Own {
+    /// `/proc/self`
+    Process,
+    /// `/proc/thread-self`
+    Thread,
+}
+
+/// What stands at `path` from `start`, or from the root directory when it is absolute. Nothing is opened
+/// but to be looked at.
+pub(super) fn walk(view: &View<'_>, start: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
+    let root = view.root;
     let top = fstat(root)?;
-    let mut at = root.try_clone()?;
+    let mut at = if path.is_absolute() { root } else { start }.try_clone()?;
     let mut rest = names(path);
     let mut links = 0;
     while let Some(name) = rest.pop_front() {
@@ -38,9 +56,8 @@ pub(super) fn walk(root: &OwnedFd, own: &OwnedFd, path: &Path) -> io::Result<Own
         }
         if fstatfs(&at)?.filesystem_type() == PROC_SUPER_MAGIC {
             at = match name.as_encoded_bytes() {
-                b"self" => own.try_clone()?,
-                // Its files are those of its process, but for what no program starts from.
-                b"thread-self" => own.try_clone()?,
+                b"self" => (view.own)(&at, Own::Process)?,
+                b"thread-self" => (view.own)(&at, Own::Thread)?,
                 // Not a text to follow but the file itself; a plain link leads there as well.
                 _ => look(&at, &name, OFlag::empty())?,
             };
@@ -98,7 +115,11 @@ mod tests {
         symlink("/usr/bin", path("bin")).expect("link");
         symlink("../bin/tool", path("usr/other")).expect("link");
         symlink("loop", path("loop")).expect("link");
-        let (root, own) = (directory(world.path()), directory(Path::new("/proc/self")));
+        let root = directory(world.path());
+        let view = View {
+            root: &root,
+            own: &|_, _| Err(io::ErrorKind::NotFound.into()),
+        };
         let tool = fs::metadata(path("usr/bin/tool")).expect("metadata");
         for name in [
             "/usr/bin/tool",
@@ -107,31 +128,37 @@ mod tests {
             "/usr/other",
         ] {
             use std::os::unix::fs::MetadataExt;
-            let found = walk(&root, &own, Path::new(name)).expect(name);
+            let found = walk(&view, &root, Path::new(name)).expect(name);
             assert_eq!(fstat(&found).expect(name).st_ino, tool.ino(), "{name}");
         }
         let errors = [("/usr/none", libc::ENOENT), ("/loop", libc::ELOOP)];
         for (name, errno) in errors {
-            let error = walk(&root, &own, Path::new(name)).expect_err(name);
+            let error = walk(&view, &root, Path::new(name)).expect_err(name);
             assert_eq!(error.raw_os_error(), Some(errno), "{name}");
         }
     }
 
     #[test]
     fn links_of_proc_lead_where_the_process_is() {
-        let (root, own) = (
-            directory(Path::new("/")),
-            directory(Path::new("/proc/self")),
-        );
+        let root = directory(Path::new("/"));
+        let own = |_: &OwnedFd, own| match own {
+            Own::Process => Ok(directory(Path::new("/proc/self"))),
+            Own::Thread => Ok(directory(Path::new("/proc/thread-self"))),
+        };
+        let view = View {
+            root: &root,
+            own: &own,
+        };
         let exe = fstat(directory_or_file("/proc/self/exe")).expect("status");
         let number = std::process::id();
         for name in [
             "/proc/self/exe".to_owned(),
+            "proc/thread-self/exe".to_owned(),
             format!("/proc/{number}/exe"),
             format!("/proc/self/root/proc/{number}/exe"),
             "/proc/self/cwd/../../../../../../../../proc/self/exe".to_owned(),
         ] {
-            let found = walk(&root, &own, Path::new(&name)).expect(&name);
+            let found = walk(&view, &root, Path::new(&name)).expect(&name);
             assert!(is_same(&fstat(&found).expect(&name), &exe), "{name}");
         }
     }
