@@ -5,13 +5,9 @@
 #   cargo build --release --locked && benches/agents.sh [TURNS]
 set -eu
 
-cd "$(dirname "$0")/.."
-aigate=${AIGATE_BIN:-$PWD/target/release/aigate}
-command -v python3 >/dev/null || { echo "agents.sh: python3 is missing" >&2; exit 1; }
-
-# Not in /tmp, which the sandbox replaces.
-scratch=$(mktemp -d "${XDG_CACHE_HOME:-$HOME/.cache}/aigate-bench.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
+needs=python3
+# shellcheck source=benches/scratch.sh
+. "$(dirname "$0")/scratch.sh"
 export HOME="$scratch"
 unset XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME XDG_STATE_HOME CLAUDE_CONFIG_DIR
 mkdir -p "$HOME/bin" "$HOME/app"

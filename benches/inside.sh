@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a program pays inside: 50 000 opens, 5000 new files and 1000 starts of a program, beside the same
+# What a program pays inside: 50 000 opens, 5000 new files in memory and 1000 starts of a program, beside the same
 # outside in turns; the starts also where a rule is about arguments, and where each is recorded; and the
 # memory of aigate's processes beside it. Only the ratios mean something elsewhere.
 # The opens are made a third time outside under a seccomp filter of one instruction, which allows
@@ -8,13 +8,9 @@
 #   cargo build --release --locked && benches/inside.sh [TURNS]
 set -eu
 
-cd "$(dirname "$0")/.."
-aigate=${AIGATE_BIN:-$PWD/target/release/aigate}
-command -v python3 >/dev/null || { echo "inside.sh: python3 is missing" >&2; exit 1; }
-
-# Not in /tmp, which the sandbox replaces.
-scratch=$(mktemp -d "${XDG_CACHE_HOME:-$HOME/.cache}/aigate-bench.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
+needs=python3
+# shellcheck source=benches/scratch.sh
+. "$(dirname "$0")/scratch.sh"
 mkdir -p "$scratch/app" "$scratch/asked/.aigate" "$scratch/recorded/.aigate"
 echo 'deny_exec: ["git push --force"]' >"$scratch/asked/.aigate/config.yaml"
 echo 'audit_exec: true' >"$scratch/recorded/.aigate/config.yaml"
@@ -35,9 +31,9 @@ if sys.argv[1] == "opens":
         os.close(os.open("work.py", os.O_RDONLY))
 elif sys.argv[1] == "files":
     for number in range(5_000):
-        os.close(os.open(f"new-{number}", os.O_CREAT | os.O_WRONLY))
+        os.close(os.open(f"/dev/shm/aigate-bench-{number}", os.O_CREAT | os.O_WRONLY))
     for number in range(5_000):
-        os.unlink(f"new-{number}")
+        os.unlink(f"/dev/shm/aigate-bench-{number}")
 else:
     for _ in range(1000):
         os.waitpid(os.posix_spawn("/bin/true", ["true"], os.environ), 0)

@@ -5,13 +5,9 @@
 #   cargo build --release --locked && benches/network-start.sh [TURNS]
 set -eu
 
-cd "$(dirname "$0")/.."
-aigate=${AIGATE_BIN:-$PWD/target/release/aigate}
-command -v python3 >/dev/null || { echo "network-start.sh: python3 is missing" >&2; exit 1; }
-
-# Not in /tmp, which the sandbox replaces.
-scratch=$(mktemp -d "${XDG_CACHE_HOME:-$HOME/.cache}/aigate-bench.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
+needs=python3
+# shellcheck source=benches/scratch.sh
+. "$(dirname "$0")/scratch.sh"
 for mode in open off filtered; do
     mkdir -p "$scratch/$mode/.aigate" "$scratch/$mode/app"
     echo "network: $mode" >"$scratch/$mode/.aigate/config.yaml"

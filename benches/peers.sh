@@ -7,13 +7,9 @@
 #   cargo build --release --locked && benches/peers.sh [TURNS]
 set -eu
 
-cd "$(dirname "$0")/.."
-aigate=${AIGATE_BIN:-$PWD/target/release/aigate}
-command -v python3 >/dev/null || { echo "peers.sh: python3 is missing" >&2; exit 1; }
-
-# Not in /tmp, which sandboxes replace.
-scratch=$(mktemp -d "${XDG_CACHE_HOME:-$HOME/.cache}/aigate-bench.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
+needs=python3
+# shellcheck source=benches/scratch.sh
+. "$(dirname "$0")/scratch.sh"
 for home in open filtered; do
     mkdir -p "$scratch/$home/.aigate" "$scratch/$home/app"
     echo "network: $home" >"$scratch/$home/.aigate/config.yaml"

@@ -5,18 +5,11 @@
 #   cargo build --release --locked && benches/start.sh
 set -eu
 
-cd "$(dirname "$0")/.."
-aigate=${AIGATE_BIN:-$PWD/target/release/aigate}
+needs="hyperfine bwrap python3"
+# shellcheck source=benches/scratch.sh
+. "$(dirname "$0")/scratch.sh"
 rounds=${ROUNDS:-5}
 runs=${RUNS:-60}
-
-for tool in hyperfine bwrap python3; do
-    command -v "$tool" >/dev/null || { echo "start.sh: $tool is missing" >&2; exit 1; }
-done
-
-# Not in /tmp, which both sandboxes replace.
-scratch=$(mktemp -d "${XDG_CACHE_HOME:-$HOME/.cache}/aigate-bench.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
 mkdir -p "$scratch/home/.ssh" "$scratch/home/.aws" "$scratch/home/work/app" "$scratch/home/.aigate"
 # The mounts alone: bwrap leaves the network of the host here, too.
 echo 'network: open' >"$scratch/home/.aigate/config.yaml"

@@ -90,15 +90,6 @@ pub enum Error {
     Config(config::Error),
     /// The sandbox could not be made, or the program not started.
     Engine(engine::Error),
-    /// The policy asks for what this build or host cannot enforce.
-    Unenforceable {
-        /// The key of the configuration.
-        what: &'static str,
-        /// `file:line` of the rule.
-        place: String,
-        /// What to do.
-        cure: &'static str,
-    },
     /// A rule denies what was to be run.
     Denied {
         /// The program and its arguments.
@@ -127,12 +118,6 @@ impl fmt::Display for Error {
         match self {
             Self::Config(error) => write!(f, "{error}"),
             Self::Engine(error) => write!(f, "{error}"),
-            Self::Unenforceable { what, place, cure } => {
-                write!(
-                    f,
-                    "{what} ({place}) cannot be enforced here: {cure}; nothing was run"
-                )
-            }
             Self::Denied { what, rule } => write!(f, "{}; nothing was run", denied(what, rule)),
             Self::Network(why) => write!(f, "network: {why}; nothing was run"),
             Self::Limits(losses) => {
