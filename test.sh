@@ -270,6 +270,7 @@ remove_user() {
     # Whoever still runs as this user was started by his tests.
     for process in $(ps -o pid= -u "$user"); do kill -KILL "$process"; done
     userdel --remove "$user" 2>/dev/null
+    rm -rf "/tmp/hsperfdata_$user"
     user=
 }
 

@@ -110,6 +110,34 @@ fn each_start_inside_is_recorded_when_asked_for() {
     assert_eq!(self::events(&world).len(), 2);
 }
 
+/// Nobody pushes older lines out of the log by being refused again and again.
+#[test]
+fn a_refusal_is_recorded_once_and_not_without_end() {
+    let world = World::new().config("deny_exec: [\"expr 1\"]\n");
+    let script =
+        "i=0; while [ $i -lt 1200 ]; do i=$((i+1)); true > $i.d/.envrc; true > $i.d/.envrc; done";
+    world.host_ok("i=0; while [ $i -lt 1200 ]; do i=$((i+1)); mkdir $i.d; done");
+    let outcome = run(
+        &world,
+        &[
+            "sh",
+            "-c",
+            &format!("expr 1; expr 1; ({script}) 2>&1 | wc -l"),
+        ],
+    );
+    assert!(outcome.ok() && outcome.said("2400"), "{outcome}");
+    let told = outcome.err.matches("denied by `expr 1`").count();
+    assert_eq!(told, 2, "who asks is told each time: {outcome}");
+    let events = events(&world);
+    let of = |action: &str| {
+        events
+            .iter()
+            .filter(|event| event["action"] == action)
+            .count()
+    };
+    assert_eq!((of("exec"), of("write")), (1, 999));
+}
+
 /// A guard that is gone leaves calls without an answer: the run ends, and says why.
 #[test]
 fn no_program_starts_without_its_guard() {

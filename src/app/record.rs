@@ -15,7 +15,7 @@ use super::refusals::{self, Notes, Refused};
 use crate::audit::{self, Error, Event, Finish, Log, Usage};
 use crate::egress;
 use crate::engine::linux::guard::Seen;
-use crate::policy::{Audit, Policy};
+use crate::policy::{Audit, Origin, Policy};
 
 /// The record of one run.
 #[derive(Debug, Clone)]
@@ -115,33 +115,36 @@ impl Recorder {
                 self.note(&Event::Executed { command, process });
                 None
             }
-            Seen::Refused { command, rule } => {
+            Seen::Refused {
+                command,
+                rule,
+                is_news,
+            } => {
                 let what = audit::shown(command);
-                self.note(&Event::Blocked {
-                    refused: true,
-                    action: "exec",
-                    project: &policy.project,
-                    what: &what,
-                    why: "denied",
-                    rule: Some(rule),
-                    repeats: 0,
-                });
+                if is_news {
+                    self.refused_by(policy, "exec", &what, "denied", rule);
+                }
                 Some(format!("aigate: {}\n", exec::denied(&what, rule)))
             }
             Seen::Unmade { path, rule } => {
                 self.refused.add_path(path, &policy.project);
-                self.note(&Event::Blocked {
-                    refused: true,
-                    action: refusals::WRITE,
-                    project: &policy.project,
-                    what: &path.to_string_lossy(),
-                    why: "not there, and protected",
-                    rule: Some(rule),
-                    repeats: 0,
-                });
+                let (what, why) = (path.to_string_lossy(), "not there, and protected");
+                self.refused_by(policy, refusals::WRITE, &what, why, rule);
                 None
             }
         }
+    }
+
+    fn refused_by(&self, policy: &Policy, action: &str, what: &str, why: &str, rule: &Origin) {
+        self.note(&Event::Blocked {
+            refused: true,
+            action,
+            project: &policy.project,
+            what,
+            why,
+            rule: Some(rule),
+            repeats: 0,
+        });
     }
 
     /// Takes what the broker tells.

@@ -10,7 +10,8 @@ mod programs;
 mod target;
 mod walk;
 
-use std::ffi::OsString;
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
@@ -44,8 +45,10 @@ pub enum Seen<'a> {
         command: &'a [OsString],
         /// The rule.
         rule: &'a Origin,
+        /// Whether that is to be written down: it was not before in this run.
+        is_news: bool,
     },
-    /// A rule refused to let this be made.
+    /// A rule refused to let this be made; each path once in a run.
     Unmade {
         /// Where it would have been.
         path: &'a Path,
@@ -62,6 +65,9 @@ pub type Tell<'a> = dyn Fn(&Policy, &Seen<'_>) -> Option<String> + 'a;
 pub fn asks_for_programs(policy: &Policy) -> bool {
     policy.audit_exec || policy.exec.denied().any(|rule| !rule.args.is_empty())
 }
+
+/// Different refusals that are told of one run. More would be a way to push older lines out of the log.
+const MOST_TOLD: usize = 1000;
 
 /// What a guard works with.
 pub(in crate::engine) struct Post<'a> {
@@ -121,6 +127,8 @@ struct Guard<'a> {
     programs: Programs,
     makers: Makers,
     post: &'a Post<'a>,
+    /// What was refused and told.
+    told: HashSet<OsString>,
     /// Who was refused a start last, and which.
     refused: Option<(i32, Vec<OsString>)>,
     /// Whether the command itself has been started. It was looked at before, and until then its memory
@@ -135,6 +143,7 @@ impl<'a> Guard<'a> {
             makers: Makers::of(&policy, post.began),
             policy,
             post,
+            told: HashSet::new(),
             refused: None,
             started: false,
         }
@@ -188,8 +197,12 @@ impl<'a> Guard<'a> {
         let again = Some((asked.thread, command.words));
         if self.refused != again {
             self.refused = again;
-            let command = &told;
-            if let Some(text) = tell(&Seen::Refused { command, rule }) {
+            let seen = Seen::Refused {
+                command: &told,
+                rule,
+                is_news: is_news(&mut self.told, told.join(OsStr::new("\0"))),
+            };
+            if let Some(text) = tell(&seen) {
                 // Who has closed his errors wants to hear none.
                 drop(say(target, &text));
             }
@@ -197,7 +210,7 @@ impl<'a> Guard<'a> {
         Ok(Answer::Refuse(libc::EACCES))
     }
 
-    fn make(&self, asked: &Asked) -> io::Result<Answer> {
+    fn make(&mut self, asked: &Asked) -> io::Result<Answer> {
         let target = Target(asked.thread);
         let mounts = self.post.mounts;
         let judged = names::judge(&self.makers, &self.policy, asked, target, mounts)?;
@@ -208,9 +221,15 @@ impl<'a> Guard<'a> {
             return Ok(Answer::Continue);
         }
         let (path, rule) = (&forbidden.path, forbidden.rule);
-        (self.post.tell)(&self.policy, &Seen::Unmade { path, rule });
+        if is_news(&mut self.told, path.clone().into()) {
+            (self.post.tell)(&self.policy, &Seen::Unmade { path, rule });
+        }
         Ok(Answer::Refuse(libc::EACCES))
     }
+}
+
+fn is_news(told: &mut HashSet<OsString>, what: OsString) -> bool {
+    told.len() < MOST_TOLD && told.insert(what)
 }
 
 /// The program that a call is to start.
