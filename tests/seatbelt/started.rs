@@ -21,7 +21,7 @@ use aigate::sys::terminal;
 use assert_fs::TempDir;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setpgid, setsid};
 
 use super::only;
 
@@ -244,7 +244,9 @@ fn signals_for_us_reach_the_command() {
 fn it_stops_and_goes_on_with_the_command() {
     let place = Place::new();
     let wait = "until test -e go; do sleep 0.01; done";
-    let pid = place.start(&format!("echo up; {wait}; exit 5"), || {});
+    // Nobody stops in a group whose parent is in no other group of the session, as under a service.
+    let own_group = || setpgid(Pid::this(), Pid::from_raw(0)).expect("a group");
+    let pid = place.start(&format!("echo up; {wait}; exit 5"), own_group);
     place.until("up");
     kill(pid, Signal::SIGTSTP).expect("our own child");
     let status = waitpid(pid, Some(WaitPidFlag::WUNTRACED)).expect("our own child");
