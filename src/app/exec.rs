@@ -219,15 +219,14 @@ pub(super) fn denied(what: &str, rule: &Origin) -> String {
 }
 
 /// Refuses what a rule denies before anything is made for it.
-fn permit(request: &Request, policy: &Policy) -> Result<(), Error> {
-    let program = resolve_program(&request.program, &request.config.cwd)?;
-    let real = fs::canonicalize(&program).ok();
+fn permit(request: &Request, program: &Path, policy: &Policy) -> Result<(), Error> {
+    let real = fs::canonicalize(program).ok();
     let words: Vec<&OsStr> = request.args.iter().map(OsString::as_os_str).collect();
-    let mut names = [Some(&program), real.as_ref()].into_iter().flatten();
+    let mut names = [Some(program), real.as_deref()].into_iter().flatten();
     let Some(rule) = names.find_map(|name| policy.exec.judge(name, &words)) else {
         return Ok(());
     };
-    let command = [program.clone().into()].into_iter();
+    let command = [program.as_os_str().to_owned()].into_iter();
     let command: Vec<OsString> = command.chain(request.args.iter().cloned()).collect();
     Err(Error::Denied {
         what: audit::shown(&command),
@@ -236,12 +235,16 @@ fn permit(request: &Request, policy: &Policy) -> Result<(), Error> {
 }
 
 fn confine(request: &Request, policy: Policy, recorder: &Recorder) -> Result<Exit, Error> {
-    permit(request, &policy)?;
+    let program = resolve_program(&request.program, &request.config.cwd)?;
+    permit(request, &program, &policy)?;
     let files = live::Files::now(policy_files(&request.config, &policy));
     let found = scan::find(&policy, &policy.home.join(INDICES))?;
     let redacted = redact(&policy, &found, recorder)?;
     let foreground = matches!(redacted, Some(Redacted::Relayed));
-    let result = confine_here(request, policy, files, &found, recorder, foreground);
+    let program = program.as_path();
+    let result = confine_here(
+        request, program, policy, files, &found, recorder, foreground,
+    );
     if let Some(Redacted::Pumped(pump)) = redacted {
         pump.finish();
     }
@@ -269,6 +272,7 @@ fn redact(policy: &Policy, found: &Found, recorder: &Recorder) -> Result<Option<
 
 fn confine_here(
     request: &Request,
+    program: &Path,
     policy: Policy,
     files: live::Files,
     found: &Found,
@@ -278,8 +282,8 @@ fn confine_here(
     let limits = limits(&policy, recorder)?;
     let temporary = temporary(&policy)?;
     let temporary = temporary.as_ref().map(TempDir::path);
-    let plan = plan(&policy, found, request, temporary)?.limited(limits.own);
-    let image = image(request, &policy, temporary)?;
+    let plan = plan(&policy, found, request, program, temporary)?.limited(limits.own);
+    let image = image(request, program, &policy, temporary)?;
     let live = Live {
         files,
         reload: &|| {
@@ -331,8 +335,9 @@ fn limits(policy: &Policy, recorder: &Recorder) -> Result<Prepared, Error> {
 /// What [`run`] would do, without doing it.
 pub fn dry_run(request: &Request) -> Result<Plan, Error> {
     let policy = request.load()?;
+    let program = resolve_program(&request.program, &request.config.cwd)?;
     let found = scan::find(&policy, &policy.home.join(INDICES))?;
-    plan(&policy, &found, request, None)
+    plan(&policy, &found, request, &program, None)
 }
 
 /// The directory for temporary files of one run, where `/tmp` is the host's inside too.
@@ -372,14 +377,14 @@ fn plan(
     policy: &Policy,
     found: &Found,
     request: &Request,
+    program: &Path,
     temporary: Option<&Path>,
 ) -> Result<Plan, Error> {
     let cwd = &request.config.cwd;
-    let program = resolve_program(&request.program, cwd)?;
-    let tool = request.is_tool.then(|| program.clone());
+    let tool = request.is_tool.then(|| program.to_owned());
     let list = programs::executables(policy, tool);
     if let Some(list) = &list
-        && let Some(unlisted) = programs::unlisted(policy, list, &program)
+        && let Some(unlisted) = programs::unlisted(policy, list, program)
     {
         return Err(Error::Unlisted(Box::new(unlisted)));
     }

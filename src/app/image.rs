@@ -14,10 +14,10 @@ use crate::policy::{EnvRules, Policy};
 /// What is executed, and with which words and variables.
 pub(super) fn image(
     request: &Request,
+    program: &Path,
     policy: &Policy,
     temporary: Option<&Path>,
 ) -> Result<Image, Error> {
-    let program = resolve_program(&request.program, &request.config.cwd)?;
     let argv0 = request.argv0.as_ref().unwrap_or(&request.program);
     let argv = [argv0].into_iter().chain(&request.args);
     let argv = argv
@@ -31,7 +31,11 @@ pub(super) fn image(
             c_string(name)
         })
         .collect::<Result<_, _>>()?;
-    Ok(Image::new(c_string(program.into_os_string())?, argv, envp))
+    Ok(Image::new(
+        c_string(program.as_os_str().to_owned())?,
+        argv,
+        envp,
+    ))
 }
 
 fn c_string(word: OsString) -> Result<CString, Error> {

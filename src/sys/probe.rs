@@ -231,26 +231,11 @@ pub fn landlock_abi() -> io::Result<i64> {
 /// A seccomp filter that allows everything and asks nobody, with its listener, closed at once. Needs
 /// `no_new_privs`; the filter stays with this process.
 pub fn seccomp_listener() -> io::Result<()> {
-    const SET_MODE_FILTER: c_int = 1;
-    const NEW_LISTENER: c_int = 1 << 3;
-    let mut allow = libc::sock_filter {
+    let allow = seccompiler::sock_filter {
         code: 0x06,
         jt: 0,
         jf: 0,
         k: 0x7fff_0000,
     };
-    let program = libc::sock_fprog {
-        len: 1,
-        filter: &raw mut allow,
-    };
-    // SAFETY: `program` and its one instruction outlive the call, which copies them.
-    cerr(unsafe {
-        libc::syscall(
-            libc::SYS_seccomp,
-            SET_MODE_FILTER,
-            NEW_LISTENER,
-            &raw const program,
-        )
-    })
-    .map(close)
+    super::notify::install(&[allow]).map(drop)
 }

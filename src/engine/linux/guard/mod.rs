@@ -182,15 +182,16 @@ impl<'a> Guard<'a> {
             return Ok(Answer::Continue);
         }
         let rule = self.programs.judge(&self.policy.exec, &command, target);
+        if rule.is_none() && !self.policy.audit_exec {
+            return Ok(Answer::Continue);
+        }
         let told = [command.path.clone().into()].into_iter();
         let told: Vec<OsString> = told.chain(command.words.iter().skip(1).cloned()).collect();
         let tell = |seen: &Seen<'_>| (self.post.tell)(&self.policy, seen);
         let Some(rule) = rule else {
-            if self.policy.audit_exec {
-                let process = asked.thread;
-                let command = &told;
-                tell(&Seen::Started { command, process });
-            }
+            let process = asked.thread;
+            let command = &told;
+            tell(&Seen::Started { command, process });
             return Ok(Answer::Continue);
         };
         // A shell tries one directory of PATH after the other.
