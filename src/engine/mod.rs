@@ -21,6 +21,7 @@ pub mod seatbelt;
 pub mod sockets;
 mod streams;
 pub mod supervisor;
+pub mod surroundings;
 pub mod unfit;
 pub mod view;
 
