@@ -39,7 +39,8 @@ fn hosts(world: &World) -> Vec<(&'static str, String)> {
     let script = quoted(place::package().join("tests/hosts/refuse.py"));
     let refusing = |calls: &str| format!("set -- python3 {script} {calls} \"$@\"");
     let root = quoted(world.elsewhere().join("root"));
-    let project = quoted(world.project());
+    let (home, project) = (quoted(world.home()), quoted(world.project()));
+    let bind = |more: &str| format!("set -- bwrap --bind / / --dev-bind /dev /dev {more} \"$@\"");
     let chroot = format!(
         "mkdir -p {root}; set -- unshare -rm sh -c 'mount --rbind / {root} && \
          exec chroot {root} sh -c \"cd {project} && exec \\\"\\$@\\\"\" sh \"$@\"' sh \"$@\""
@@ -51,6 +52,14 @@ fn hosts(world: &World) -> Vec<(&'static str, String)> {
         ("no new mount calls", refusing("fsopen=EPERM")),
         ("no Landlock", refusing("landlock_create_ruleset=ENOSYS")),
         ("no inotify left", refusing("inotify_init1=EMFILE")),
+        ("no `/proc` writes", bind("--ro-bind /proc /proc")),
+        (
+            "read-only home",
+            bind(&format!(
+                "--ro-bind {home} {home} --bind {project} {project}"
+            )),
+        ),
+        ("tiny `/tmp`", bind("--size 4096 --tmpfs /tmp")),
         (
             "no terminal",
             "exec </dev/null; set -- setsid -w \"$@\"".into(),
