@@ -4,6 +4,7 @@
 
 mod bwrap;
 mod doctor;
+mod installing;
 mod landlock;
 mod matrix;
 mod measured;
