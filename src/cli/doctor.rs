@@ -14,9 +14,9 @@ use crate::app::doctor::{self, Finding, State};
 /// Say what this machine lacks for the sandbox, and how to mend it
 ///
 /// Tries everything that a sandbox is made of: namespaces, mounts, Landlock, seccomp, the network,
-/// control groups; starts a program in the sandbox of this project; asks every shell whether it
-/// starts the shims. Nothing is changed. Exit code 0: nothing is lost; 1: something is; 125: nothing
-/// could be said.
+/// control groups; starts a program in the sandbox of this project, which tries to make one of its
+/// own; asks every shell whether it starts the shims. Nothing is changed. Exit code 0: nothing is
+/// lost; 1: something is; 125: nothing could be said.
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
     /// As JSON, for programs
