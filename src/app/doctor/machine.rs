@@ -88,9 +88,14 @@ fn judge(
 
 fn cure(facts: &Facts, ability: Ability, refused: &Refused) -> String {
     match (ability, refused.source.raw_os_error()) {
-        (Ability::Landlock, _) => "a kernel from 6.12 on with `landlock` in \
-                                   /sys/kernel/security/lsm: add lsm=landlock,... to the kernel's \
-                                   command line"
+        // It is in the kernel, and was left out at boot.
+        (Ability::Landlock, Some(libc::EOPNOTSUPP)) => {
+            "in /etc/default/grub, begin GRUB_CMDLINE_LINUX with `lsm=landlock,` and what \
+             /sys/kernel/security/lsm lists; then: sudo update-grub && sudo reboot"
+                .to_owned()
+        }
+        (Ability::Landlock, _) => "a kernel from 6.12 on with CONFIG_SECURITY_LANDLOCK, as Debian \
+                                   13, Ubuntu 25.04, Fedora and Arch have it"
             .to_owned(),
         (Ability::Notification, Some(libc::EBUSY)) => {
             "another supervisor listens to this process already, and the kernel has room for one: \
@@ -255,5 +260,12 @@ mod tests {
         let said = |errno| cure_of(Ability::Notification, errno, &Facts::default());
         assert!(said(libc::EBUSY).contains("another supervisor"));
         assert!(said(libc::EINVAL).contains("CONFIG_SECCOMP_FILTER"));
+    }
+
+    #[test]
+    fn landlock_that_was_left_out_at_boot_needs_no_other_kernel() {
+        let said = |errno| cure_of(Ability::Landlock, errno, &Facts::default());
+        assert!(said(libc::EOPNOTSUPP).contains("update-grub"));
+        assert!(said(libc::ENOSYS).contains("a kernel from 6.12"));
     }
 }
