@@ -291,6 +291,15 @@ fn what_is_accepted_and_works_is_no_loss() {
     is(&report, "sandbox", "ok");
 }
 
+/// The rules gave it up, so there is nothing to mend.
+#[test]
+fn sandboxes_inside_are_no_loss_where_the_rules_leave_none() {
+    let listed = "exec: allowlist\nallow_exec: [/bin/ls]\n";
+    let (code, report) = doctor(&World::new().config(listed), None);
+    assert_eq!(code, Some(0), "{report:#}");
+    assert!(is(&report, "nested", "note").contains("exec: allowlist"));
+}
+
 #[test]
 fn a_spent_ceiling_of_namespaces_names_its_setting() {
     let calls = "clone3=ENOSYS,clone:newuser=ENOSPC";
