@@ -16,7 +16,7 @@ fi
 cd "$(dirname "$0")" || exit 1
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/aigate-tests"
 work=$(mktemp -d) || exit 1
-user=
+user='' accounts=''
 passed=0 failed=0 skipped=0
 
 say() { printf '\n== %s\n' "$*"; }
@@ -61,6 +61,7 @@ suite() {
 }
 
 finish() {
+    for owner in $accounts; do remove_account "$owner"; done
     remove_user
     say "Result"
     [ ! -s "$work/skipped" ] || sed 's/^/skipped: /' "$work/skipped"
@@ -90,7 +91,7 @@ PROPTEST_RNG_SEED="${PROPTEST_RNG_SEED-1}" && export PROPTEST_RNG_SEED
 # command:package of Debian and Ubuntu
 tools='cc:gcc git:git python3:python3 node:nodejs npm:npm bwrap:bubblewrap zsh:zsh fish:fish tmux:tmux
 javac:default-jdk-headless ps:procps nsenter:util-linux ip:iproute2 shellcheck:shellcheck strace:strace gdb:gdb setpriv:util-linux chromium:chromium
-chromedriver:chromium-driver make:make /usr/bin/pip3:python3-pip ssh:openssh-client /usr/sbin/sshd:openssh-server openssl:openssl curl:curl rclone:rclone'
+chromedriver:chromium-driver make:make /usr/bin/pip3:python3-pip ssh:openssh-client /usr/sbin/sshd:openssh-server openssl:openssl curl:curl rclone:rclone sudo:sudo /usr/sbin/useradd:passwd'
 
 need_tools() {
     lacking=
@@ -265,10 +266,27 @@ as_user() {
     return "$worst"
 }
 
+# The account as which `engine: user` starts commands, for one of those who test. One that is there
+# already is taken, and stays.
+add_account() {
+    name=aigate-a$(id -u "$1")-$$
+    target/debug/aigate setup --for "$1" --user "$name" --group "$name" >/dev/null &&
+        accounts="$accounts $1"
+}
+
+remove_account() {
+    end_all "aigate-a$(id -u "$1")-$$"
+    target/debug/aigate reset --force --for "$1" >/dev/null
+    # Where root's worlds of that engine stand.
+    rmdir /var/lib/aigate-tests 2>/dev/null
+}
+
+# Whoever still runs as this user was started by tests.
+end_all() { for process in $(ps -o pid= -u "$1"); do kill -KILL "$process"; done; }
+
 remove_user() {
     [ -n "$user" ] || return 0
-    # Whoever still runs as this user was started by his tests.
-    for process in $(ps -o pid= -u "$user"); do kill -KILL "$process"; done
+    end_all "$user"
     userdel --remove "$user" 2>/dev/null
     rm -rf "/tmp/hsperfdata_$user"
     user=
@@ -286,9 +304,15 @@ check "lints" cargo clippy --locked --all-targets --quiet -- -D warnings
 mkdir -p "$cache"
 check "installation" installation
 check "crate" crate
+[ "$(id -u)" -ne 0 ] || { cargo build --locked --quiet --target-dir target && add_account "$(id -un)"; }
 suite "tests as $(id -un)" cargo_tests
 if [ "$(id -u)" -eq 0 ]; then
     chmod 711 "$work"
-    if add_user; then suite "tests as an ordinary user" as_user; else give_up "no user could be created"; fi
+    if add_user; then
+        add_account "$user"
+        suite "tests as an ordinary user" as_user
+    else
+        give_up "no user could be created"
+    fi
 fi
 finish

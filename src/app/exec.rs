@@ -28,6 +28,7 @@ use crate::policy::{self, Audit, Grant, Layer, Network, Origin, Policy};
 use crate::redact::{self, Rules};
 
 pub use crate::engine::Exit;
+use crate::engine::plan::Maker;
 pub use crate::engine::plan::Plan;
 use crate::engine::scan::Found;
 
@@ -340,11 +341,26 @@ pub fn dry_run(request: &Request) -> Result<Plan, Error> {
     plan(&policy, &found, request, &program, None)
 }
 
+/// Lets the account of `engine: user` into what the rules open here, and out of what they hide, as the
+/// next start would. Every start does it, so a place where nothing can be started has nothing to do.
+pub fn settle(config: config::Request) {
+    let request = Request {
+        program: "true".into(),
+        ..Request::here(config)
+    };
+    let is_user = |policy: &Policy| policy.engine == policy::Engine::User;
+    let by_user = request.load().is_ok_and(|policy| is_user(&policy));
+    let plan = by_user.then(|| dry_run(&request).ok()).flatten();
+    if let Some(Maker::User(by)) = plan.map(|plan| plan.maker) {
+        drop(by.settle());
+    }
+}
+
 /// The directory for temporary files of one run, where `/tmp` is the host's inside too.
 fn temporary(policy: &Policy) -> Result<Option<TempDir>, Error> {
     if !matches!(
         policy.engine,
-        policy::Engine::Landlock | policy::Engine::Seatbelt
+        policy::Engine::Landlock | policy::Engine::User | policy::Engine::Seatbelt
     ) {
         return Ok(None);
     }
@@ -422,7 +438,7 @@ fn plan(
         Some(list) => plan.only(&view, list),
         None => plan,
     };
-    Ok(plan.by(policy)?)
+    Ok(plan.by(policy, &programs::places(program))?)
 }
 
 fn network(policy: &Policy) -> Option<NetPlan> {

@@ -1,5 +1,6 @@
 //! Use cases in order, as sentences: no clap, no printing, no system calls.
 
+pub mod account;
 pub mod audit;
 pub mod bypass;
 pub mod doctor;

@@ -23,6 +23,7 @@ mod streams;
 pub mod supervisor;
 pub mod surroundings;
 pub mod unfit;
+pub mod user;
 pub mod view;
 
 pub use crate::sys::process::Image;

@@ -6,15 +6,15 @@
 mod crew;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::SystemTime;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::sys::socket::{AddressFamily, Shutdown, SockFlag, SockType, shutdown, socketpair};
 use nix::sys::wait::waitpid;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 
 use super::job::{FORWARDED, stop_with_the_command};
 use super::limits::Group;
@@ -28,6 +28,7 @@ use super::plan::{Maker, Plan, Step};
 use super::seatbelt;
 use super::streams::{null_input_and_output, refuse_directories};
 use super::unfit::Unfit;
+use super::user::order;
 use super::{Error, Exit, inside};
 use crate::policy::Policy;
 use crate::sys::handover::BrokerSockets;
@@ -78,6 +79,9 @@ pub fn run(run: Run<'_>) -> Result<Exit, Error> {
         return by_seatbelt(profile, &run);
     }
     refuse_directories()?;
+    if let Maker::User(by) = &run.plan.maker {
+        by.settle()?;
+    }
     let filter = seccomp::program_for(run.plan).map_err(uncompiled)?;
     let asking = seccomp::asking_program(run.plan).map_err(uncompiled)?;
     let (ours, theirs) = socketpair(
@@ -102,7 +106,10 @@ pub fn run(run: Run<'_>) -> Result<Exit, Error> {
         blocked: &blocked,
     };
     match process::clone3(flags(run.plan)).map_err(Error::Namespaces)? {
-        Cloned::Child => init::run(&start, theirs),
+        Cloned::Child => match &start.plan.maker {
+            Maker::User(by) if !geteuid().is_root() => order::hand_over(&start, by, theirs),
+            _ => init::run(&start, theirs),
+        },
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
             Supervisor {
@@ -211,13 +218,16 @@ impl Supervisor<'_> {
                     Ok(Some((Report::Stopped, _))) => stop_with_the_command(),
                     Ok(Some((report, _))) => break self.outcome(report),
                     // A reset is how a killed peer looks; either way init is gone.
-                    Ok(None) | Err(_) => break Err(Error::Lost),
+                    Ok(None) | Err(_) => break Err(self.lost()),
                 }
             }
             // After the report: when the command has ended, those who help it may have failed for that.
             let served = if woken.called { self.serve() } else { Ok(()) };
             if let Err(error) = served.and_then(|()| self.replace(&woken.ended)) {
-                let _ = kill(self.init, Signal::SIGKILL);
+                if kill(self.init, Signal::SIGKILL).is_err() {
+                    // It belongs to somebody else, and ends when nobody is here any more.
+                    let _ = shutdown(self.control.as_raw_fd(), Shutdown::Both);
+                }
                 break Err(error);
             }
         };
@@ -288,6 +298,13 @@ impl Supervisor<'_> {
             | Report::Listener
             | Report::Ready
             | Report::Stopped => Err(Error::Lost),
+        }
+    }
+
+    fn lost(&self) -> Error {
+        match self.run.plan.maker {
+            Maker::User(_) if !self.started && !geteuid().is_root() => Unfit::Sudo.into(),
+            _ => Error::Lost,
         }
     }
 

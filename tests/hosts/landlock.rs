@@ -265,7 +265,11 @@ fn nothing_is_left_running() {
 /// Seen: landlock | no user namespaces | aigate is killed: the command and what it started end
 #[test]
 fn nothing_outlives_a_killed_supervisor() {
-    let world = world("");
+    outlived_by_nothing(world(""));
+}
+
+/// The supervisor is killed; what it started ends.
+pub(super) fn outlived_by_nothing(world: World) {
     // Nobody is left to remove its own temporary directory: that goes with the world.
     let elsewhere = world.elsewhere();
     let world = world.env("TMPDIR", elsewhere);

@@ -95,7 +95,12 @@ pub(crate) struct World {
 impl World {
     /// A world without configuration: the built-in defaults apply.
     pub(crate) fn new() -> Self {
-        let root = TempDir::new_in(place::base()).expect("a test directory");
+        Self::below(&place::base())
+    }
+
+    /// The same in this directory.
+    pub(crate) fn below(base: &Path) -> Self {
+        let root = TempDir::new_in(base).expect("a test directory");
         let world = Self {
             cwd: root.path().join("home/work/app"),
             env: place::environment(&root.path().join("home")),

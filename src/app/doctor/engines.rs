@@ -2,7 +2,8 @@
 
 use super::{Finding, Loss as Missing, State};
 use crate::engine::probe::{self, Ability};
-use crate::engine::{bwrap, unfit};
+use crate::engine::user::account::{Absent, Account};
+use crate::engine::{bwrap, unfit, user};
 use crate::policy::{Engine, Loss, Policy};
 
 /// What the native engine is made of, as the findings about the machine call it.
@@ -23,11 +24,12 @@ const FOREIGN: &str = "`engine: auto` in ~/.aigate/config.yaml";
 
 /// One line an engine. `machine` are the findings about the machine; `policy` are the rules here, if
 /// there are rules.
-pub(super) fn findings(machine: &[Finding], policy: Option<&Policy>) -> [Finding; 4] {
+pub(super) fn findings(machine: &[Finding], policy: Option<&Policy>) -> [Finding; 5] {
     [
         native(machine, policy),
         bubblewrap(machine, policy),
         landlock(machine, policy),
+        user(machine, policy),
         unable(
             policy,
             "engine: seatbelt",
@@ -114,17 +116,40 @@ fn landlock(machine: &[Finding], policy: Option<&Policy>) -> Finding {
     if let Err(refused) = probe::attempt(Ability::Fence) {
         return unable(policy, WHAT, format!("cannot run: {refused}"), FOREIGN);
     }
-    let accepts = |loss: &Loss| policy.is_some_and(|policy| policy.accepted.contains(loss));
-    let lost = Loss::ALL.map(|(_, word, promise)| format!("\n        {word}: {promise}"));
-    let lost = lost.concat();
-    if Loss::ALL.iter().all(|(loss, ..)| accepts(loss)) {
-        return Finding::ok(WHAT, format!("can run; loses what is accepted:{lost}"));
+    losing(WHAT, Engine::Landlock, Engine::Landlock.losses(), policy)
+}
+
+fn user(machine: &[Finding], policy: Option<&Policy>) -> Finding {
+    const WHAT: &str = "engine: user";
+    const CURE: &str = "sudo aigate setup";
+    if let Some((why, cure)) = lacking(machine, &["seccomp"]) {
+        return unable(policy, WHAT, why, cure);
     }
-    let line = unfit::acceptance();
+    let why = match Account::of(nix::unistd::geteuid().as_raw()) {
+        Err(Absent::Never) => format!("cannot run: there is no account for your agents: {CURE}"),
+        Err(Absent::Wrong(why)) => format!("cannot run: {why}: {CURE}"),
+        Ok(_) => {
+            let fenced = probe::attempt(Ability::Fence).is_ok();
+            return losing(WHAT, Engine::User, &user::losses(fenced), policy);
+        }
+    };
+    unable(policy, WHAT, why, CURE)
+}
+
+/// It can run, by those who do without what it loses.
+fn losing(what: &'static str, engine: Engine, losses: &[Loss], policy: Option<&Policy>) -> Finding {
+    let accepts = |loss: &Loss| policy.is_some_and(|policy| policy.accepted.contains(loss));
+    let lost = losses.iter();
+    let lost = lost.map(|loss| format!("\n        {}: {}", loss.word(), loss.promise()));
+    let lost: String = lost.collect();
+    if losses.iter().all(accepts) {
+        return Finding::ok(what, format!("can run; loses what is accepted:{lost}"));
+    }
+    let line = unfit::acceptance(engine);
     let line = format!("`{line}` in ~/.aigate/config.yaml");
     unable(
         policy,
-        WHAT,
+        what,
         format!("can run after {line}; loses:{lost}"),
         line,
     )
