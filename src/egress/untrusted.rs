@@ -21,7 +21,7 @@ pub fn client(parts: &[&[u8]], rules: &[NetRule], name: &str, port: u16) -> usiz
                     held.drain(..count);
                     sent += count;
                 }
-                Ruling::Pass(_) | Ruling::Wait => break,
+                Ruling::Pass(_) | Ruling::Wait | Ruling::End => break,
                 Ruling::Refuse(_) => return sent,
             }
         }
