@@ -296,11 +296,11 @@ impl Plan {
     }
 
     /// The same for the engine that the rules name. No other takes its place: each keeps promises of
-    /// its own.
+    /// its own. One without a network for the sandbox alone finds the broker on this port, `broker`.
     ///
     /// # Errors
     /// When this system does not have it, or it cannot do what the plan needs.
-    pub fn by(self, policy: &Policy) -> Result<Self, Error> {
+    pub fn by(self, policy: &Policy, broker: Option<u16>) -> Result<Self, Error> {
         let engine = policy.engine;
         if engine.is_native() {
             return Ok(self.guarded(policy));
@@ -321,7 +321,7 @@ impl Plan {
                 landlock::check(policy)?;
                 landlock::divide(self)
             }
-            Engine::Seatbelt => seatbelt::divide(self, policy),
+            Engine::Seatbelt => seatbelt::divide(self, policy, broker),
         }
     }
 

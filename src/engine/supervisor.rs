@@ -44,7 +44,8 @@ fn call<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> Error {
     }
 }
 
-/// Starts to serve the network of a sandbox, and returns how to make it follow another policy.
+/// Starts to serve the network of a sandbox, and returns how to make it follow another policy. A sandbox
+/// without a network of its own has no sockets for it.
 pub type StartBroker<'a> = dyn Fn(BrokerSockets, &Policy) -> io::Result<Box<dyn Fn(&Policy)>> + 'a;
 
 /// One run: what is started, how, and where its policy comes from.
@@ -139,12 +140,15 @@ fn by_seatbelt(profile: &str, run: &Run<'_>) -> Result<Exit, Error> {
         return Err(Unfit::Seatbelt("it enforces no `resource_limits`").into());
     }
     seatbelt::start::refuse_denied(&run.policy.exec, run.image)?;
+    let is_served = |step: &Step| matches!(step, Step::Network(_));
+    let serve = || (run.broker)(BrokerSockets::default(), &run.policy);
     let start = seatbelt::start::Start {
         program,
         profile,
         steps: &run.plan.steps,
         image: run.image,
         foreground: run.foreground,
+        serve: run.plan.steps.iter().any(is_served).then_some(&serve),
     };
     seatbelt::start::run(&start, run.afterwards)
 }

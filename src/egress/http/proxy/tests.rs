@@ -201,3 +201,59 @@ fn nothing_follows_the_only_request() {
         "{step:?}"
     );
 }
+
+/// What `fuzz/fuzz_targets/front.rs` tries, on mangled requests.
+#[test]
+fn noise_never_means_two_hosts() {
+    use crate::egress::untrusted::{asked, client};
+    let pieces: [&[u8]; 12] = [
+        b"GET http://a.example/x HTTP/1.1\r\n",
+        b"CONNECT a.example:443 HTTP/1.1\r\n",
+        b"POST http://b.example:81?q HTTP/1.0\r\n",
+        b"Host: a.example\r\n",
+        b"Host: b.example:81\r\n",
+        b"Connection: Host\r\n",
+        b"Content-Length: 4\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"X: y\r\n z\r\n",
+        b"\r\n",
+        b"\r",
+        b"@:/?#[] \t",
+    ];
+    let mut seed = 7u64;
+    let mut next = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) as usize % below
+    };
+    let mut read = 0;
+    for _ in 0..60_000 {
+        let mut bytes = pieces[next(3)].to_vec();
+        (0..next(5)).for_each(|_| bytes.extend(pieces[next(pieces.len())]));
+        bytes.extend(b"\r\n");
+        for _ in 0..next(3) {
+            let at = next(bytes.len());
+            bytes[at] = next(256) as u8;
+        }
+        let whole = asked(&bytes);
+        let cut = next(bytes.len());
+        if let Some(early) = asked(&bytes[..cut]) {
+            assert_eq!(Some(early), whole, "{}", bytes.escape_ascii());
+        }
+        if let Some((Host::Name(name), port, Some(head))) = whole {
+            read += 1;
+            assert_eq!(
+                client(&[&head], &[], &name, port),
+                head.len(),
+                "{}",
+                bytes.escape_ascii()
+            );
+            assert_eq!(
+                client(&[&head], &[], &format!("{name}x"), port),
+                0,
+                "{}",
+                bytes.escape_ascii()
+            );
+        }
+    }
+    assert!(read > 1000, "{read}");
+}
