@@ -21,7 +21,7 @@ use crate::engine::limits::{Loss, Prepared};
 use crate::engine::linux::netns;
 use crate::engine::live::{self, Live};
 use crate::engine::view::{View, Wanted};
-use crate::engine::{self, git, scan, sockets, supervisor};
+use crate::engine::{self, git, scan, seatbelt, sockets, supervisor};
 use crate::output::{self, Redacted};
 use crate::policy::{Audit, Grant, Layer, Network, Origin, Policy};
 use crate::redact::{self, Rules};
@@ -49,6 +49,8 @@ pub struct Request {
     pub is_tool: bool,
     /// Whether the log stays silent about it: it is our own attack, nobody's work.
     pub unrecorded: bool,
+    /// The program that applies a profile of Seatbelt, where there is one.
+    pub sandbox_exec: Option<PathBuf>,
 }
 
 impl Request {
@@ -64,6 +66,7 @@ impl Request {
             env: Vec::new(),
             is_tool: false,
             unrecorded: false,
+            sandbox_exec: seatbelt::program().map(Path::to_owned),
         }
     }
 
@@ -312,6 +315,7 @@ fn confine_here(
         guard: &|policy, seen| recorder.of_guard(policy, seen),
         foreground,
         group: limits.group.as_ref(),
+        sandbox_exec: request.sandbox_exec.as_deref(),
         // Without it the next start reads the directories again.
         afterwards: &|| found.indexes.iter().for_each(|index| drop(index.write())),
     };

@@ -7,6 +7,7 @@ mod crew;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::SystemTime;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -66,6 +67,8 @@ pub struct Run<'a> {
     pub group: Option<&'a Group>,
     /// Whether the command leads the foreground of a session that is its own.
     pub foreground: bool,
+    /// The program that applies a profile of Seatbelt, where there is one.
+    pub sandbox_exec: Option<&'a Path>,
     /// What the caller has to do, but not before the command runs.
     pub afterwards: &'a dyn Fn(),
 }
@@ -134,7 +137,7 @@ fn uncompiled(error: seccompiler::Error) -> Error {
 
 /// Leaves everything to the system's own program, where there is one.
 fn by_seatbelt(profile: &str, run: &Run<'_>) -> Result<Exit, Error> {
-    let program = seatbelt::program().ok_or(Unfit::Elsewhere("seatbelt"))?;
+    let program = run.sandbox_exec.ok_or(Unfit::Elsewhere("seatbelt"))?;
     let is_limit = |step: &Step| matches!(step, Step::Limit(_));
     if run.group.is_some() || run.plan.steps.iter().any(is_limit) {
         return Err(Unfit::Seatbelt("it enforces no `resource_limits`").into());

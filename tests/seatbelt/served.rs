@@ -10,13 +10,16 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use aigate::app::exec;
+use aigate::config;
 use aigate::egress::{Broker, Front, Rules, Settings};
-use aigate::engine::Error;
 use aigate::engine::linux::netns::NetPlan;
 use aigate::engine::plan::{Maker, Plan, Step};
 use aigate::engine::seatbelt::divide;
 use aigate::engine::seatbelt::profile::{Reach, Sandbox, profile};
+use aigate::engine::{Error, Exit};
 use aigate::policy::Policy;
+use aigate::sys::process::exit_now;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
@@ -164,6 +167,104 @@ fn the_command_reaches_what_the_rules_allow_through_the_broker() {
         (code(ended(pid)), place.read("out")),
         (0, "open\nclosed\n".into())
     );
+}
+
+/// `aigate exec -- sh -c SCRIPT` in a project of this place, with the stand-in for its `sandbox-exec`.
+fn exec(place: &Place, config: &str, script: &str) -> Pid {
+    for directory in ["home/.aigate", "home/project"] {
+        fs::create_dir_all(place.at(directory)).expect("a directory");
+    }
+    fs::write(place.at("home/.aigate/config.yaml"), config).expect("a file");
+    place.apart(|| {
+        let request = exec::Request {
+            program: "sh".into(),
+            args: vec!["-c".into(), script.into()],
+            sandbox_exec: Some(place.at("sandbox-exec")),
+            ..exec::Request::here(config::Request {
+                cwd: place.at("home/project"),
+                home: place.at("home"),
+                managed: place.at("none"),
+                project_override: None,
+                profile: None,
+                command_line: Default::default(),
+                as_if: Vec::new(),
+            })
+        };
+        match exec::run(&request) {
+            Ok(ended) => {
+                let rules = ended.refused.iter().map(|refused| &*refused.rule);
+                fs::write(place.at("refused"), rules.collect::<String>()).expect("a file");
+                let Exit::Code(code) = ended.exit else { return };
+                exit_now(code)
+            }
+            Err(error) => {
+                fs::write(place.at("error"), error.to_string()).expect("a file");
+                exit_now(125)
+            }
+        }
+    })
+}
+
+#[test]
+fn a_whole_run_names_its_port_and_serves_it_and_tells_what_was_refused() {
+    let place = Place::new();
+    let (open, closed) = (web("open"), web("closed"));
+    let config = format!("engine: seatbelt\nallow_net: ['localhost:{open}']\n");
+    let get = |port| {
+        format!("curl -sS -m 20 -o /dev/null -w '%{{http_code}}\\n' http://localhost:{port}/")
+    };
+    let script = format!("{}; {}; echo $http_proxy; exit 7", get(open), get(closed));
+    let pid = exec(&place, &config, &script);
+    assert_eq!(
+        code(ended(pid)),
+        7,
+        "{}{}",
+        place.read("err"),
+        place.read("error")
+    );
+    let out = place.read("out");
+    let [allowed, denied, proxy] = out.lines().collect::<Vec<_>>()[..] else {
+        panic!("{out}");
+    };
+    assert_eq!((allowed, denied), ("200", "403"));
+    let (_, port) = proxy.rsplit_once(':').expect("a port");
+    let profile = &place.told()[1];
+    assert!(
+        profile.contains(&format!("(remote ip \"localhost:{port}\")")),
+        "{profile}"
+    );
+    assert!(!is_open(port.parse().expect("a port")));
+    let told = format!("localhost:{closed}");
+    assert_eq!(place.read("refused"), told);
+    let log = place.read("home/.aigate/audit.jsonl");
+    let blocked: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("blocked"))
+        .collect();
+    assert!(blocked.len() == 1 && blocked[0].contains(&told), "{log}");
+    // What is shown at the door is written down nowhere.
+    let (shown, _) = proxy.rsplit_once('@').expect("a user");
+    assert!(
+        !log.contains(shown.rsplit(':').next().expect("a password")),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_run_whose_rules_allow_nothing_opens_no_door() {
+    let place = Place::new();
+    let pid = exec(
+        &place,
+        "engine: seatbelt\nallow_net: []\n",
+        "echo \"<$NODE_USE_ENV_PROXY>\"",
+    );
+    assert_eq!(
+        (code(ended(pid)), place.read("out")),
+        (0, "<>\n".into()),
+        "{}",
+        place.read("error")
+    );
+    assert!(!place.told()[1].contains("remote ip"));
 }
 
 #[test]

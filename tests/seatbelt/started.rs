@@ -86,13 +86,18 @@ impl Place {
 
     /// The same with an outfit that `dress` makes there.
     pub(crate) fn start_in(&self, script: &str, dress: impl FnOnce(&dyn Fn(Outfit<'_>))) -> Pid {
+        self.apart(|| dress(&|outfit| self.become_run(script, outfit)))
+    }
+
+    /// Does this in another process, with its streams in files.
+    pub(crate) fn apart(&self, act: impl FnOnce()) -> Pid {
         let out = File::create(self.at("out")).expect("a file");
         let err = File::create(self.at("err")).expect("a file");
         let Some(pid) = fork().expect("a process") else {
             dup2_stdin(File::open("/dev/null").expect("null")).expect("dup2");
             dup2_stdout(out).expect("dup2");
             dup2_stderr(err).expect("dup2");
-            dress(&|outfit| self.become_run(script, outfit));
+            act();
             exit_now(124)
         };
         Pid::from_raw(pid)

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::{Body, Fault, Head, LONGEST_HEAD, Next, Requests, end_of_head};
+use super::{Body, Fault, Head, LONGEST_HEAD, LONGEST_METHOD, Next, Requests, end_of_head};
 use crate::policy::net::Host;
 
 /// A request of which nothing but its form was judged.
@@ -58,6 +58,10 @@ impl<'a> Request<'a> {
             return Ok(None);
         };
         let head = Head::parse(&bytes[..end])?;
+        if head.method.len() > LONGEST_METHOD {
+            // Behind the door it would be taken for no request.
+            return Err(Fault::Malformed("the method is too long"));
+        }
         let text = std::str::from_utf8(&bytes[..end]).unwrap_or_default();
         let (line, fields) = text.split_once("\r\n").unwrap_or((text, ""));
         let mut shown = each(fields).filter(|(name, _)| is(name, "proxy-authorization"));

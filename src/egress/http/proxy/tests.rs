@@ -100,6 +100,7 @@ fn what_could_be_read_as_another_target_is_none() {
         "GET http://a.example/ HTTP/1.1\r\nX: y\r\rHost: b.example\r\n",
         "GET http://a.example/ HTTP/1.1 HTTP/1.1\r\n",
         "GET  http://a.example/ HTTP/1.1\r\n",
+        "GETGETGETGETGETGETGETGETGET http://a.example/ HTTP/1.1\r\n",
         "GET http://a.example/ HTTP/2.0\r\n",
         "connect a.example:443 HTTP/1.1\r\n",
         "\r\nCONNECT a.example:443 HTTP/1.1\r\n",
