@@ -292,7 +292,7 @@ fn what_no_rule_allows_is_refused_and_told() {
         "*.example:80",
         "!evil.example",
         "localhost:8080",
-        OTHER,
+        "203.0.113.16/28",
     ];
     for (host, expected, told) in ASKS {
         let with_port = match host.rsplit_once(':') {
