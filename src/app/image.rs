@@ -8,6 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::exec::{Error, Request};
+use super::instead::Instead;
 use crate::engine::{self, Image};
 use crate::policy::{Engine, EnvRules, Policy};
 
@@ -16,14 +17,15 @@ pub(super) fn image(
     request: &Request,
     program: &Path,
     policy: &Policy,
-    temporary: Option<&Path>,
+    instead: &Instead,
 ) -> Result<Image, Error> {
     let argv0 = request.argv0.as_ref().unwrap_or(&request.program);
     let argv = [argv0].into_iter().chain(&request.args);
     let argv = argv
         .map(|word| c_string(word.clone()))
         .collect::<Result<_, _>>()?;
-    let envp = environment(env::vars_os(), &policy.env, &request.env, temporary);
+    let last = instead.variables(&request.env);
+    let envp = environment(env::vars_os(), &policy.env, &last, instead.temporary());
     let envp = if policy.engine == Engine::User {
         with_repositories(envp)
     } else {

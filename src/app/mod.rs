@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod exec;
 pub mod hook;
 mod image;
+mod instead;
 pub mod integrate;
 pub mod policy;
 mod programs;

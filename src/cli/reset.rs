@@ -1,9 +1,8 @@
 //! `aigate reset`: back to the built-in rules.
 
 use clap::Args;
-use nix::unistd::geteuid;
 
-use crate::app::account::{self, Account, Owner};
+use crate::app::account::{self, Owner};
 use crate::app::policy::{Error, home, reset};
 
 /// Delete your rules, approvals and caches; the built-in rules hold then
@@ -17,7 +16,7 @@ pub(super) struct Reset {
     /// Do it
     #[arg(long, short)]
     force: bool,
-    /// Whose account to remove, if not that of who called sudo
+    /// Whose account to remove, if not that of who called sudo; root's own is removed only so
     #[arg(long = "for", value_name = "USER")]
     owner: Option<String>,
 }
@@ -30,9 +29,7 @@ impl Reset {
             return self.account(&owner);
         }
         let mut text = String::new();
-        if self.force && geteuid().is_root() {
-            text.push_str(&removed(&owner)?);
-        } else if self.force && account::release(&home()?)? {
+        if self.force && account::release(&home()?)? {
             text.push_str("shut again what the account for your agents was let into\n");
         }
         for path in reset::run(self.force)? {
@@ -48,16 +45,9 @@ impl Reset {
         if !self.force {
             return Err(Error::NeedsForce(Vec::new()));
         }
-        let text = removed(owner)?;
-        if text.is_empty() {
-            return Ok("Nothing to do.\n".to_owned());
-        }
-        Ok(text)
+        Ok(match account::remove(owner)? {
+            Some(gone) => format!("removed {} of group {}\n", gone.user, gone.group),
+            None => "Nothing to do.\n".to_owned(),
+        })
     }
-}
-
-fn removed(owner: &Owner) -> Result<String, Error> {
-    let gone = account::remove(owner)?;
-    let words = |gone: Account| format!("removed {} of group {}\n", gone.user, gone.group);
-    Ok(gone.map(words).unwrap_or_default())
 }

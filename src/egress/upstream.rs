@@ -5,9 +5,8 @@ use std::net::IpAddr;
 use crate::policy::net::{Host, HostPattern, NetRule};
 use crate::policy::origin::{Layer, Origin};
 
-/// The variables that are read outside. They must not be passed inside, where programs would look
-/// for a proxy that the broker already stands for.
-pub const VARIABLES: [&str; 8] = [
+/// The variables that are read outside, and by which programs find the front door.
+pub(super) const VARIABLES: [&str; 8] = [
     "https_proxy",
     "HTTPS_PROXY",
     "http_proxy",
@@ -183,7 +182,7 @@ fn percent_decoded(text: &str) -> Vec<u8> {
     bytes
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {

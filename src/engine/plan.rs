@@ -318,13 +318,18 @@ impl Plan {
     }
 
     /// The same for the engine that the rules name. No other takes its place: each keeps promises of
-    /// its own.
+    /// its own. One without a network for the sandbox alone finds the broker on this port, `broker`.
     ///
     /// `programs` are the files and directories that the command starts from.
     ///
     /// # Errors
     /// When this system does not have it, or it cannot do what the plan needs.
-    pub fn by(self, policy: &Policy, programs: &[PathBuf]) -> Result<Self, Error> {
+    pub fn by(
+        self,
+        policy: &Policy,
+        programs: &[PathBuf],
+        broker: Option<u16>,
+    ) -> Result<Self, Error> {
         let engine = policy.engine;
         if engine.is_native() {
             return Ok(self.guarded(policy));
@@ -346,7 +351,7 @@ impl Plan {
                 landlock::divide(self, engine)
             }
             Engine::User => user::divide(self, policy, programs),
-            Engine::Seatbelt => seatbelt::divide(self, policy),
+            Engine::Seatbelt => seatbelt::divide(self, policy, broker),
         }
     }
 

@@ -7,6 +7,7 @@ mod crew;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 use std::time::SystemTime;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -45,7 +46,8 @@ fn call<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> Error {
     }
 }
 
-/// Starts to serve the network of a sandbox, and returns how to make it follow another policy.
+/// Starts to serve the network of a sandbox, and returns how to make it follow another policy. A sandbox
+/// without a network of its own has no sockets for it.
 pub type StartBroker<'a> = dyn Fn(BrokerSockets, &Policy) -> io::Result<Box<dyn Fn(&Policy)>> + 'a;
 
 /// One run: what is started, how, and where its policy comes from.
@@ -66,6 +68,8 @@ pub struct Run<'a> {
     pub group: Option<&'a Group>,
     /// Whether the command leads the foreground of a session that is its own.
     pub foreground: bool,
+    /// The program that applies a profile of Seatbelt, where there is one.
+    pub sandbox_exec: Option<&'a Path>,
     /// What the caller has to do, but not before the command runs.
     pub afterwards: &'a dyn Fn(),
 }
@@ -140,18 +144,21 @@ fn uncompiled(error: seccompiler::Error) -> Error {
 
 /// Leaves everything to the system's own program, where there is one.
 fn by_seatbelt(profile: &str, run: &Run<'_>) -> Result<Exit, Error> {
-    let program = seatbelt::program().ok_or(Unfit::Elsewhere("seatbelt"))?;
+    let program = run.sandbox_exec.ok_or(Unfit::Elsewhere("seatbelt"))?;
     let is_limit = |step: &Step| matches!(step, Step::Limit(_));
     if run.group.is_some() || run.plan.steps.iter().any(is_limit) {
         return Err(Unfit::Seatbelt("it enforces no `resource_limits`").into());
     }
     seatbelt::start::refuse_denied(&run.policy.exec, run.image)?;
+    let is_served = |step: &Step| matches!(step, Step::Network(_));
+    let serve = || (run.broker)(BrokerSockets::default(), &run.policy);
     let start = seatbelt::start::Start {
         program,
         profile,
         steps: &run.plan.steps,
         image: run.image,
         foreground: run.foreground,
+        serve: run.plan.steps.iter().any(is_served).then_some(&serve),
     };
     seatbelt::start::run(&start, run.afterwards)
 }

@@ -15,6 +15,7 @@ mod attacks;
 mod clients;
 mod downloads;
 mod exec;
+mod front;
 mod names;
 mod ports;
 mod proxies;

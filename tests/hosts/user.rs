@@ -256,7 +256,6 @@ pub(super) fn furnished(world: World) -> World {
 /// Seen: user | this machine | `reset` leaves every mode, owner and list of yours as it was
 #[test]
 fn reset_leaves_no_trace() {
-    only_as_user!();
     account_or_skip!();
     let world = furnished(world(""));
     let run = |act: &str| drop(world.permits(act));
