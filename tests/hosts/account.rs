@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::support::{Outcome, World, only_as_root, only_as_user, place, process, quoted, skip};
-use super::user::{ACCEPTED, account, account_or_skip, base, furnished, traceless, world};
+use super::user::{ACCEPTED, account_or_skip, furnished, traceless, world};
 
 /// An ordinary user with an account, made and removed by root.
 struct Owner(String);
@@ -91,7 +91,7 @@ fn the_account_goes_without_a_trace() {
     let account = owner.account();
     assert!(traces(&account).lines().count() >= 2, "control arm");
     let world = furnished(
-        World::below(&base())
+        World::below(&place::open_base())
             .secret(".env")
             .config(ACCEPTED)
             .dir("src"),
@@ -170,7 +170,7 @@ fn only_accounts_of_our_own_are_used() {
         assert_eq!(traces("aigate-tu") + &traces("aigate-tg"), "");
     }
     assert!(owner.set_up().ok(), "control arm");
-    let (_, other) = (account(), Owner::new("other"));
+    let other = Owner::new("other");
     let account = owner.account();
     let taken = aigate(&[
         "setup",

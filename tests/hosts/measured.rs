@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::support::{Host, World, place, python, quoted};
-use super::{NO_NAMESPACES, sockets_go, user};
+use super::{NO_NAMESPACES, sockets_go};
 
 /// Each promise and the act that breaks it.
 const PROMISES: [&str; 11] = [
@@ -80,13 +80,13 @@ impl Engine {
             false => By::Sudo,
         };
         self.by
-            .is_none_or(|by| by == own && user::account().is_some())
+            .is_none_or(|by| by == own && place::account().is_some())
     }
 
     fn base(self) -> PathBuf {
         match self.by {
             None => place::base(),
-            Some(_) => user::base(),
+            Some(_) => place::open_base(),
         }
     }
 }

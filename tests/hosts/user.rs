@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::support::{SECRET, World, only_as_root, only_as_user, place, process, python};
@@ -17,25 +17,8 @@ pub(super) const ACCEPTED: &str =
 /// only root can be on such a host.
 const NO_LANDLOCK: &str = "landlock_create_ruleset=ENOSYS";
 
-/// The account of this user, `None` where nobody made one.
-pub(super) fn account() -> Option<serde_json::Value> {
-    let own = nix::unistd::geteuid();
-    let file = format!("/var/lib/aigate/accounts/{own}.json");
-    serde_json::from_str(&fs::read_to_string(file).ok()?).ok()
-}
-
-/// Where another account gets without a list being changed that is not the test's.
-pub(super) fn base() -> PathBuf {
-    if !nix::unistd::geteuid().is_root() {
-        return place::base();
-    }
-    let open = PathBuf::from("/var/lib/aigate-tests");
-    fs::create_dir_all(&open).expect("a directory");
-    open
-}
-
 pub(super) fn world(more: &str) -> World {
-    World::below(&base())
+    World::below(&place::open_base())
         .secret(".env")
         .config(&format!("{ACCEPTED}{more}"))
         .without_namespaces()
@@ -52,7 +35,7 @@ fn without_landlock(world: World) -> World {
 
 macro_rules! account_or_skip {
     () => {
-        match account() {
+        match crate::support::place::account() {
             Some(account) => account,
             None => skip!("no account for `engine: user`; `aigate setup` makes one"),
         }
@@ -274,11 +257,18 @@ fn nothing_outlives_a_killed_supervisor() {
     super::landlock::outlived_by_nothing(world(""));
 }
 
+/// Seen: user | this machine | every attack of `aigate verify`: refused, or given up by name
+#[test]
+fn the_attacks_of_verify_are_refused_or_given_up() {
+    account_or_skip!();
+    super::landlock::verified(&world("network: \"off\"\n"), "");
+}
+
 /// Seen: user | this machine | losses that nobody accepted: refused with the line that accepts them
 #[test]
 fn without_acceptance_the_run_is_refused_with_the_line() {
     account_or_skip!();
-    let world = World::below(&base())
+    let world = World::below(&place::open_base())
         .secret(".env")
         .config("engine: user\n");
     let line = "accept_losses: [names, later, protected, processes, shared]";

@@ -68,8 +68,7 @@ pub fn divide(plan: Plan, policy: &Policy, programs: &[PathBuf]) -> Result<Plan,
     })?;
     let fenced = probe::attempt(Ability::Fence).is_ok();
     landlock::check(policy, &losses(fenced))?;
-    if !fenced && policy.exec.denied().next().is_some() {
-        let why = "without Landlock no list of yours keeps a program from being started";
+    if let Some(why) = unfit_without_fence(policy).filter(|_| !fenced) {
         return Err(Unfit::Bare(Engine::User, why).into());
     }
     let openings = openings(&plan, policy, programs);
@@ -85,6 +84,18 @@ pub fn divide(plan: Plan, policy: &Policy, programs: &[PathBuf]) -> Result<Plan,
         network,
     }));
     Ok(plan)
+}
+
+/// What lists alone cannot do.
+fn unfit_without_fence(policy: &Policy) -> Option<&'static str> {
+    let links = fs::read_to_string("/proc/sys/fs/protected_hardlinks").unwrap_or_default();
+    if policy.exec.denied().next().is_some() {
+        return Some("without Landlock no list of yours keeps a program from being started");
+    }
+    // Whoever links a file of yours into the project is let into it there by the next start.
+    (links.trim() != "1").then_some(
+        "without Landlock it needs links protected: `sudo sysctl fs.protected_hardlinks=1`",
+    )
 }
 
 /// What this engine does not keep.
