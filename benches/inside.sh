@@ -41,7 +41,7 @@ print((time.perf_counter() - start) * 1000)
 PYTHON
 
 python3 - "$aigate" "$scratch" "${1:-9}" <<'PYTHON'
-import os, statistics, subprocess, sys
+import os, statistics, subprocess, sys, time
 aigate, scratch, turns = sys.argv[1], sys.argv[2], int(sys.argv[3])
 def at(where):
     home = f"{scratch}/{where}" if where in ("asked", "recorded") else scratch
@@ -72,6 +72,8 @@ for asks, script in (("nothing", "true"), ("for a name", "getent hosts refused.e
     run = subprocess.Popen(inside + ["sh", "-c", f"{script}; echo there; read end"],
                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **at("inside"))
     run.stdout.readline()
+    # Some of ours are still busy with the start of it, and let go of what that took when they wait.
+    time.sleep(0.5)
     own = [run.pid]
     with open(f"/proc/{run.pid}/task/{run.pid}/children") as children:
         own += children.read().split()

@@ -31,6 +31,7 @@ use super::unfit::Unfit;
 use super::{Error, Exit, inside};
 use crate::policy::Policy;
 use crate::sys::handover::BrokerSockets;
+use crate::sys::memory;
 use crate::sys::process::{self, Cloned};
 
 use crew::{Helper, Role, has_something};
@@ -303,7 +304,10 @@ impl Supervisor<'_> {
         (self.run.afterwards)();
         // A reader at the end of a pipe must see it close when the command closes it. Errors of
         // ours may still have to be told.
-        null_input_and_output().map_err(call("let go of the streams"))
+        null_input_and_output().map_err(call("let go of the streams"))?;
+        // What it took to come here is not needed to wait.
+        memory::let_go_of_the_program();
+        Ok(())
     }
 
     /// Returns when the whole sandbox is gone: the kernel lets PID 1 go last.

@@ -29,7 +29,7 @@ use crate::engine::bwrap::{Bwrap, Status};
 use crate::engine::limits::{Group, OwnLimits};
 use crate::engine::plan::{Maker, Plan, Step};
 use crate::engine::streams::null_streams;
-use crate::sys::{fd, mount, notify, process, sigpipe};
+use crate::sys::{fd, memory, mount, notify, process, sigpipe};
 
 /// All that init needs, prepared before the fork.
 pub(crate) struct Start<'a> {
@@ -290,6 +290,7 @@ fn reap(
     children.add(Signal::SIGCHLD);
     children.thread_block()?;
     let children = SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    memory::let_go_of_the_program();
     loop {
         if let Some(ended) = reap_all(child, control)? {
             // A signal may have ended the one who would have told.

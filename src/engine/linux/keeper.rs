@@ -26,7 +26,7 @@ use crate::engine::supervisor::Ending;
 use crate::engine::view::{self, Kind};
 use crate::policy::Policy;
 use crate::sys::mount::{self, attach, is_mount_point};
-use crate::sys::process;
+use crate::sys::{memory, process};
 
 /// What makes a new name appear in a directory, or a known directory get another name.
 const APPEARS: AddWatchFlags = AddWatchFlags::IN_CREATE
@@ -56,6 +56,7 @@ pub(in crate::engine) fn run(
     }
     let mut keeper = Keeper::new(policy, sockets, began)?;
     keeper.look_at_everything();
+    memory::let_go_of_the_program();
     keeper.watch(policy_files, init)
 }
 

@@ -27,7 +27,7 @@ use crate::engine::live::{Live, Watch};
 use crate::engine::supervisor::Ending;
 use crate::policy::{Origin, Policy};
 use crate::sys::notify::{self, Answer, Asked};
-use crate::sys::process;
+use crate::sys::{memory, process};
 
 /// What the guard has to tell.
 #[derive(Debug)]
@@ -98,6 +98,7 @@ pub(in crate::engine) fn run(
     }
     notify::answer_at_once(post.listener);
     let mut guard = Guard::new(policy, post);
+    memory::let_go_of_the_program();
     loop {
         let sources = [post.listener, post.init, policy_files.as_fd()];
         let mut ready = sources.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
