@@ -24,6 +24,9 @@ fn constant_parts() -> Vec<Range<usize>> {
 }
 
 /// Called for one object after the other; the first is the program.
+///
+/// # Safety
+/// To be called by `dl_iterate_phdr` with a pointer to such a vector.
 unsafe extern "C" fn take_program(
     object: *mut libc::dl_phdr_info,
     _size: usize,
