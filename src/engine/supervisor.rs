@@ -31,7 +31,7 @@ use super::unfit::Unfit;
 use super::{Error, Exit, inside};
 use crate::policy::Policy;
 use crate::sys::handover::BrokerSockets;
-use crate::sys::memory;
+use crate::sys::memory::Wait;
 use crate::sys::process::{self, Cloned};
 
 use crew::{Helper, Role, has_something};
@@ -118,6 +118,7 @@ pub fn run(run: Run<'_>) -> Result<Exit, Error> {
                 served: false,
                 started: false,
                 began: makers::now(),
+                wait: Wait::default(),
             }
             .supervise(&forwarded)
         }
@@ -185,6 +186,7 @@ struct Supervisor<'a> {
     started: bool,
     /// When it had not.
     began: SystemTime,
+    wait: Wait,
 }
 
 /// What the supervisor was woken by.
@@ -223,6 +225,9 @@ impl Supervisor<'_> {
             }
         };
         self.wait_for_the_end()?;
+        // Our own end comes next. To free the rules piece by piece would first copy their pages, which
+        // the helpers have too.
+        std::mem::forget(self.run.policy);
         result
     }
 
@@ -238,8 +243,8 @@ impl Supervisor<'_> {
             .chain(calls)
             .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
             .collect();
-        match poll(&mut ready, PollTimeout::NONE) {
-            Ok(_) | Err(nix::Error::EINTR) => {}
+        match self.wait.poll(&mut ready, PollTimeout::NONE) {
+            Ok(()) | Err(nix::Error::EINTR) => {}
             Err(error) => return Err(call("poll")(error)),
         }
         let awake = |fd: &PollFd<'_>| fd.any() == Some(true);
@@ -304,10 +309,7 @@ impl Supervisor<'_> {
         (self.run.afterwards)();
         // A reader at the end of a pipe must see it close when the command closes it. Errors of
         // ours may still have to be told.
-        null_input_and_output().map_err(call("let go of the streams"))?;
-        // What it took to come here is not needed to wait.
-        memory::let_go_of_the_program();
-        Ok(())
+        null_input_and_output().map_err(call("let go of the streams"))
     }
 
     /// Returns when the whole sandbox is gone: the kernel lets PID 1 go last.

@@ -1,11 +1,44 @@
 //! The pages of the program's own file that this process has in memory.
 
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::ops::Range;
 
+use nix::poll::{PollFd, PollTimeout, poll};
+
+/// Without anything to do for so long, in milliseconds, a process is waiting.
+const QUIET: u16 = 1000;
+
+/// `poll(2)` for a process that waits most of the time, and then needs next to none of the program.
+///
+/// Not at once: a run of a moment would only have its pages mapped again for its end.
+#[derive(Debug, Default)]
+pub struct Wait {
+    /// Nothing has happened since the program was let go of.
+    rests: Cell<bool>,
+}
+
+impl Wait {
+    /// Waits until something is ready; where `most` is given, no longer than that, or a second.
+    pub fn poll(&self, ready: &mut [PollFd<'_>], most: PollTimeout) -> nix::Result<()> {
+        if !self.rests.get() {
+            if poll(ready, PollTimeout::from(QUIET))? > 0 {
+                return Ok(());
+            }
+            let_go_of_the_program();
+            self.rests.set(true);
+            if most.is_some() {
+                return Ok(());
+            }
+        }
+        self.rests.set(poll(ready, most)? == 0);
+        Ok(())
+    }
+}
+
 /// Lets go of the code and constants of the program that were touched so far. The kernel maps again what
 /// is touched again, from its cache of the file: for who now waits, next to nothing.
-pub fn let_go_of_the_program() {
+fn let_go_of_the_program() {
     for part in constant_parts() {
         let (start, length) = (part.start as *mut c_void, part.len());
         // SAFETY: a mapping of the program's file that nobody writes, not even the loader: what is there

@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -29,7 +29,8 @@ use crate::engine::bwrap::{Bwrap, Status};
 use crate::engine::limits::{Group, OwnLimits};
 use crate::engine::plan::{Maker, Plan, Step};
 use crate::engine::streams::null_streams;
-use crate::sys::{fd, memory, mount, notify, process, sigpipe};
+use crate::sys::memory::Wait;
+use crate::sys::{fd, mount, notify, process, sigpipe};
 
 /// All that init needs, prepared before the fork.
 pub(crate) struct Start<'a> {
@@ -68,12 +69,11 @@ pub(crate) fn run(start: &Start<'_>, control: OwnedFd) -> ! {
 }
 
 fn failed(step: &impl ToString) -> impl FnOnce(io::Error) -> Report {
-    let step = step.to_string();
     move |error| Report::StepFailed {
         errno: error.raw_os_error().unwrap_or(libc::EINVAL),
         step: match error.raw_os_error() {
-            Some(_) => step,
-            None => format!("{step}: {error}"),
+            Some(_) => step.to_string(),
+            None => format!("{}: {error}", step.to_string()),
         },
     }
 }
@@ -290,7 +290,7 @@ fn reap(
     children.add(Signal::SIGCHLD);
     children.thread_block()?;
     let children = SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-    memory::let_go_of_the_program();
+    let wait = Wait::default();
     loop {
         if let Some(ended) = reap_all(child, control)? {
             // A signal may have ended the one who would have told.
@@ -304,8 +304,8 @@ fn reap(
             PollFd::new(control.as_fd(), PollFlags::POLLIN),
             PollFd::new(children.as_fd(), PollFlags::POLLIN),
         ];
-        match poll(&mut ready, PollTimeout::NONE) {
-            Ok(_) | Err(nix::Error::EINTR) => {}
+        match wait.poll(&mut ready, PollTimeout::NONE) {
+            Ok(()) | Err(nix::Error::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
         while children.read_signal()?.is_some() {}

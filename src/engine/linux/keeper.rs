@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 use super::makers::Makers;
@@ -25,8 +25,9 @@ use crate::engine::sockets::Newcomers;
 use crate::engine::supervisor::Ending;
 use crate::engine::view::{self, Kind};
 use crate::policy::Policy;
+use crate::sys::memory::Wait;
 use crate::sys::mount::{self, attach, is_mount_point};
-use crate::sys::{memory, process};
+use crate::sys::process;
 
 /// What makes a new name appear in a directory, or a known directory get another name.
 const APPEARS: AddWatchFlags = AddWatchFlags::IN_CREATE
@@ -56,7 +57,6 @@ pub(in crate::engine) fn run(
     }
     let mut keeper = Keeper::new(policy, sockets, began)?;
     keeper.look_at_everything();
-    memory::let_go_of_the_program();
     keeper.watch(policy_files, init)
 }
 
@@ -131,6 +131,7 @@ impl<'a> Keeper<'a> {
     }
 
     fn watch(&mut self, policy_files: &Watch, init: BorrowedFd<'_>) -> io::Result<Ending> {
+        let wait = Wait::default();
         loop {
             let sources = [self.inotify.as_fd(), init, policy_files.as_fd()];
             let mut ready = sources.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
@@ -138,8 +139,8 @@ impl<'a> Keeper<'a> {
                 Some(_) => PollTimeout::from(SOCKETS_EVERY),
                 None => PollTimeout::NONE,
             };
-            match poll(&mut ready, patience) {
-                Ok(_) | Err(nix::Error::EINTR) => {}
+            match wait.poll(&mut ready, patience) {
+                Ok(()) | Err(nix::Error::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
             let [changed, ended, policy] = ready.map(|fd| fd.any() == Some(true));
