@@ -54,7 +54,8 @@ for name in commands:
 if os.geteuid() != 0 or not shutil.which("perf"):
     sys.exit("the phases: perf and root are missing")
 events = ["sched:sched_process_" + name for name in ("exec", "exit", "fork")]
-events += ["syscalls:sys_" + name for name in ("enter_clone3", "exit_clone3", "enter_clone", "exit_wait4", "enter_exit_group")]
+events += ["syscalls:sys_" + name for name in ("enter_poll", "enter_clone3", "exit_clone3", "enter_clone",
+                                               "exit_wait4", "enter_exit_group")]
 data = f"{scratch}/perf.data"
 many = f"import subprocess\nfor _ in range({turns}): subprocess.run({run!r})"
 subprocess.run(["perf", "record", "-aqm", "8M", "-e", ",".join(events), "-o", data, sys.executable, "-c", many], check=True)
@@ -78,7 +79,9 @@ for line in trace.splitlines():
     if thread in roles:
         firsts.setdefault((roles[thread], event), moment)
 phases = [
-    ("the program is loaded, the rules are read, what they name is found", ("supervisor", "sched_process_exec"), ("supervisor", "sys_enter_clone3")),
+    # The first that the runtime does is to look at its streams.
+    ("the program is loaded, and the C library begins", ("supervisor", "sched_process_exec"), ("supervisor", "sys_enter_poll")),
+    ("the rules are read, and what they name is found", ("supervisor", "sys_enter_poll"), ("supervisor", "sys_enter_clone3")),
     ("namespaces", ("supervisor", "sys_enter_clone3"), ("init", "sys_exit_clone3")),
     ("mounts, masks, privileges, filter", ("init", "sys_exit_clone3"), ("init", "sys_enter_clone")),
     ("the command is forked and executed", ("init", "sys_enter_clone"), ("command", "sched_process_exec")),
@@ -89,5 +92,5 @@ phases = [
 ]
 for name, since, until in phases:
     spans = [run[until] - run[since] for run in runs if since in run and until in run]
-    print(f"{name:68} {statistics.median(spans):6.0f} us   of {len(spans)}")
+    print(f"{name:48} {statistics.median(spans):6.0f} us   of {len(spans)}")
 PYTHON

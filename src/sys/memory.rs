@@ -14,7 +14,7 @@ const QUIET: u16 = 1000;
 /// Not at once: a run of a moment would only have its pages mapped again for its end.
 #[derive(Debug, Default)]
 pub struct Wait {
-    /// Nothing has happened since the program was let go of.
+    /// There was a quiet second, and nothing since.
     rests: Cell<bool>,
 }
 
@@ -25,12 +25,12 @@ impl Wait {
             if poll(ready, PollTimeout::from(QUIET))? > 0 {
                 return Ok(());
             }
-            let_go_of_the_program();
             self.rests.set(true);
             if most.is_some() {
                 return Ok(());
             }
         }
+        let_go_of_the_program();
         self.rests.set(poll(ready, most)? == 0);
         Ok(())
     }

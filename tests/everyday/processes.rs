@@ -98,7 +98,7 @@ fn who_waits_lets_go_of_the_program() {
     let world = World::new();
     let mut run = world.exec("/bin/sh");
     run.arg("-c").arg("echo ready; sleep 60");
-    let mut supervisor = Host::start(run);
+    let supervisor = Host::start(run);
     assert_eq!(supervisor.line(), "ready");
     let own = supervisor.id();
     let list = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap();
