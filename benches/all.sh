@@ -6,7 +6,7 @@ set -eu
 
 cd "$(dirname "$0")/.."
 cargo build --release --locked
-for script in start peers network-start inside agents; do
+for script in start where peers network-start inside agents; do
     printf '\n== %s\n' "$script"
     "benches/$script.sh" || echo "$script: not measured"
 done
