@@ -11,6 +11,7 @@
 mod support;
 
 mod allowlist;
+mod engines;
 mod live;
 mod sockets;
 mod terminal;

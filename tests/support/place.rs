@@ -167,7 +167,8 @@ pub(crate) fn record_skip(test: &str, why: &str) {
 }
 
 /// Everything below a path: kind, permissions and content. Two pictures differ when the host can
-/// tell that something was done. What aigate itself records outside, its audit log, is left out.
+/// tell that something was done. What aigate itself records outside is left out: its audit log,
+/// and what an account was let into.
 pub(crate) fn picture(path: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     let mut found = BTreeMap::new();
     let mut waiting = vec![path.to_owned()];
@@ -175,7 +176,8 @@ pub(crate) fn picture(path: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         let Ok(facts) = fs::symlink_metadata(&path) else {
             continue;
         };
-        if path.ends_with(".aigate/audit.jsonl") {
+        let records = [".aigate/audit.jsonl", ".aigate/granted"];
+        if records.iter().any(|record| path.ends_with(record)) {
             continue;
         }
         let content = if facts.is_symlink() {
