@@ -174,6 +174,7 @@ installation() (
     home="$HOME/.local"
     step() { "$@" || { printf 'installation: this did not hold: %s\n' "$*" >&2; exit 1; }; }
     step ./install.sh
+    step linked_statically "$home/bin/aigate"
     step "$home/bin/aigate" --version
     step test -s "$home/share/man/man1/aigate-shim-install.1"
     step test -s "$home/share/bash-completion/completions/aigate"
@@ -185,15 +186,33 @@ installation() (
     step "$home/bin/aigate" --version
     step test ! -e "$home/share/man/man1/aigate-gone.1"
     step test "$inode" != "$(stat -c %i "$home/bin/aigate")" # renamed into place
+    # A tool that is guarded by its name and by its settings, which are of a form of their own.
+    mkdir "$HOME/agents" "$HOME/.claude"
+    printf '#!/bin/sh\necho claude\n' >"$HOME/agents/claude" && chmod 755 "$HOME/agents/claude"
+    printf '{"model":\t"opus" }\r\n' >"$HOME/.claude/settings.json"
+    printf '# mine' >"$HOME/.profile"
+    own=$(cat "$HOME/.claude/settings.json" "$HOME/.profile" && echo .)
+    step env PATH="$HOME/agents:$PATH" "$home/bin/aigate" shim install claude
+    step env PATH="$HOME/agents:$PATH" "$home/bin/aigate" integrate install claude
+    step test -L "$HOME/.aigate/shims/claude"
+    step grep -q processWrapper "$HOME/.claude/settings.json"
     # The user's rules stay, and nothing else does.
     step "$home/bin/aigate" init >"$HOME/init.log"
     step ./install.sh --uninstall
     step test ! -e "$home/bin/aigate"
     step test -s "$HOME/.aigate/config.yaml"
-    step test -z "$(find "$home" -type f)"
+    step test -z "$(find "$home" "$HOME/.aigate/bin" "$HOME/.aigate/shims" "$HOME/.aigate/integrations" ! -type d 2>/dev/null)"
+    step test "$own" = "$(cat "$HOME/.claude/settings.json" "$HOME/.profile" && echo .)"
     step ./install.sh --uninstall # there is nothing to do
     ! command -v dpkg-deb >/dev/null 2>&1 || debian_package "$HOME/root"
 )
+
+# It needs no loader and no library of the machine.
+# shellcheck disable=SC2317 # called by name
+linked_statically() {
+    headers=$(readelf -lW "$1") || return 1
+    case $headers in *INTERP*) return 1 ;; esac
+}
 
 # Made, installed into a root of its own, run and removed.
 # shellcheck disable=SC2317 # called by name
