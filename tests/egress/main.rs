@@ -15,9 +15,11 @@ mod attacks;
 mod clients;
 mod downloads;
 mod exec;
+mod floods;
 mod names;
 mod ports;
 mod proxies;
+mod servers;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;
