@@ -24,6 +24,7 @@ mod names;
 mod pace;
 mod progress;
 mod questions;
+mod reader;
 mod report;
 mod resolver;
 mod slab;
