@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use assert_fs::TempDir;
 
+#[path = "cli/figures.rs"]
+mod figures;
 #[path = "cli/integrations.rs"]
 mod integrations;
 #[path = "cli/pages.rs"]
