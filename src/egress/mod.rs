@@ -44,7 +44,7 @@ pub use event::{Event, Reason};
 pub use guard::Class;
 pub use hostfiles::HostFiles;
 pub use report::Sink;
-pub use upstream::{Upstream, VARIABLES as PROXY_VARIABLES};
+pub use upstream::Upstream;
 
 use crate::policy::net::NetRule;
 use crate::sys::handover::BrokerSockets;

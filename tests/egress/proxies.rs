@@ -10,10 +10,10 @@ use aigate::egress::Upstream;
 
 use crate::world::*;
 
-type Requests = Arc<Mutex<Vec<String>>>;
+pub(crate) type Requests = Arc<Mutex<Vec<String>>>;
 
 /// A proxy that knows names nobody else knows, and notes what it is asked.
-fn proxy(address: &str) -> Requests {
+pub(crate) fn proxy(address: &str) -> Requests {
     let requests = Requests::default();
     let note = Arc::clone(&requests);
     serve(address, move |mut client| {
