@@ -203,6 +203,7 @@ installation() (
     step test -s "$HOME/.aigate/config.yaml"
     step test -z "$(find "$home" "$HOME/.aigate/bin" "$HOME/.aigate/shims" "$HOME/.aigate/integrations" ! -type d 2>/dev/null)"
     step test "$own" = "$(cat "$HOME/.claude/settings.json" "$HOME/.profile" && echo .)"
+    step test ! -e "$HOME/.bashrc" # where it was made for the line in it
     step ./install.sh --uninstall # there is nothing to do
     ! command -v dpkg-deb >/dev/null 2>&1 || debian_package "$HOME/root"
 )
