@@ -74,7 +74,9 @@ prove() {
     outside=$(cd "$scratch" && cat .env) || die "the secret is not even readable outside"
     shown "cat .env" "$outside"
     ( cd "$scratch" && "$aigate" exec -- cat main.rs ) >"$scratch/out" 2>"$scratch/err" ||
-        die "the sandbox does not start on this machine:" "$(cat "$scratch/err")"
+        # There is no aigate on PATH yet: the one that was built says what mends this.
+        die "the sandbox does not start on this machine, so nothing was installed:" \
+            "$(cat "$scratch/err")" "What this machine lacks, and how to mend it, says:" "\"$aigate\" doctor"
     shown "aigate exec -- cat main.rs" "$(cat "$scratch/out")"
     if ( cd "$scratch" && "$aigate" exec -- cat .env ) >"$scratch/out" 2>"$scratch/err" ||
         grep -q only-for-me "$scratch/out" "$scratch/err"; then

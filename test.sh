@@ -16,7 +16,7 @@ fi
 cd "$(dirname "$0")" || exit 1
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/aigate-tests"
 work=$(mktemp -d) || exit 1
-user=
+user='' accounts=''
 passed=0 failed=0 skipped=0
 
 say() { printf '\n== %s\n' "$*"; }
@@ -61,6 +61,7 @@ suite() {
 }
 
 finish() {
+    for owner in $accounts; do remove_account "$owner"; done
     remove_user
     say "Result"
     [ ! -s "$work/skipped" ] || sed 's/^/skipped: /' "$work/skipped"
@@ -90,7 +91,7 @@ PROPTEST_RNG_SEED="${PROPTEST_RNG_SEED-1}" && export PROPTEST_RNG_SEED
 # command:package of Debian and Ubuntu
 tools='cc:gcc git:git python3:python3 node:nodejs npm:npm bwrap:bubblewrap zsh:zsh fish:fish tmux:tmux
 javac:default-jdk-headless ps:procps nsenter:util-linux ip:iproute2 shellcheck:shellcheck strace:strace gdb:gdb setpriv:util-linux chromium:chromium
-chromedriver:chromium-driver make:make /usr/bin/pip3:python3-pip ssh:openssh-client /usr/sbin/sshd:openssh-server openssl:openssl curl:curl rclone:rclone'
+chromedriver:chromium-driver make:make /usr/bin/pip3:python3-pip ssh:openssh-client /usr/sbin/sshd:openssh-server openssl:openssl curl:curl rclone:rclone sudo:sudo /usr/sbin/useradd:passwd'
 
 need_tools() {
     lacking=
@@ -121,10 +122,7 @@ need_rust() {
 # machine's node. The package's own installer may not run, so the platform's program is taken as is.
 need_claude() {
     AIGATE_CLAUDE=$(claude_program) && export AIGATE_CLAUDE && return
-    command -v npm >/dev/null 2>&1 || return
-    say "Installing @anthropic-ai/claude-code into $cache/claude"
-    mkdir -p "$cache/claude"
-    npm install --prefix "$cache/claude" --no-audit --no-fund --loglevel=error @anthropic-ai/claude-code
+    npm_install "$cache/claude" @anthropic-ai/claude-code
     AIGATE_CLAUDE=$(claude_program) && export AIGATE_CLAUDE
 }
 
@@ -135,24 +133,39 @@ claude_program() {
     return 1
 }
 
+# A Node that asks a proxy by itself, for the tests of the proxy: Debian's may be older than that.
+need_node() {
+    node --use-env-proxy -e 1 2>/dev/null && return
+    at="$cache/node" package="node-linux-$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')@24"
+    export AIGATE_TEST_NODE="$at/node_modules/${package%@*}/bin/node"
+    "$AIGATE_TEST_NODE" --use-env-proxy -e 1 2>/dev/null || npm_install "$at" "$package"
+}
+
+# npm_install DIRECTORY OPTION... PACKAGE: tried again, for a registry may be slow.
+npm_install() {
+    at=$1
+    shift
+    command -v npm >/dev/null 2>&1 || return
+    say "Installing $* into $at"
+    for try in 1 2 3; do
+        rm -rf "$at" && mkdir -p "$at" &&
+            npm install --prefix "$at" --no-audit --no-fund --loglevel=error --ignore-scripts "$@" && return
+        echo "test.sh: try $try failed" >&2
+        sleep "$((try * 5))"
+    done
+    return 1
+}
+
 # Other real agents, each in a version that tests/agents was tried with: newer ones may take other
 # hooks, and that is to be found out on purpose. On disk: Codex 404 MB, Copilot 189, OpenCode 177 (its
 # program alone, of which the whole package has two), Gemini 100, Qwen 55. One that wants another
 # node than this machine's is not installed, and its test is skipped.
 need_agents() {
-    command -v npm >/dev/null 2>&1 || return
     for package in codex:@openai/codex@0.169.0 copilot:@github/copilot@1.0.102 \
         gemini:@google/gemini-cli@0.61.0 opencode:opencode-linux-x64@1.18.33 qwen:@qwen-code/qwen-code@0.15.10; do
         at="$cache/agents/${package%%:*}"
         [ ! -e "$at/complete-${package##*@}" ] || continue
-        say "Installing ${package#*:} into $at"
-        for try in 1 2 3; do
-            rm -rf "$at" && mkdir -p "$at" &&
-                npm install --prefix "$at" --no-audit --no-fund --loglevel=error --ignore-scripts --engine-strict "${package#*:}" &&
-                : >"$at/complete-${package##*@}" && break
-            echo "test.sh: try $try failed" >&2
-            sleep "$((try * 5))"
-        done
+        npm_install "$at" --engine-strict "${package#*:}" && : >"$at/complete-${package##*@}"
     done
     export AIGATE_AGENTS="$cache/agents"
 }
@@ -301,6 +314,7 @@ add_user() {
     [ ! -d ../shared/mocks ] || cp -RL ../shared/mocks "$home/shared/mocks"
     link_or_copy "$(rustc --print sysroot)" "$home/rust"
     [ -z "${AIGATE_CLAUDE-}" ] || link_or_copy "$AIGATE_CLAUDE" "$home/claude"
+    [ ! -x "${AIGATE_TEST_NODE-/nowhere}" ] || link_or_copy "$AIGATE_TEST_NODE" "$home/node"
     [ ! -d "${AIGATE_AGENTS-/nowhere}" ] || link_or_copy "$AIGATE_AGENTS" "$home/agents"
     chown -R "$user:" "$home/aigate" "$home/shared" "$home/test"
     chown "$user:" "$home"
@@ -317,15 +331,33 @@ as_user() {
             env PATH="$home/rust/bin:/usr/local/bin:/usr/bin:/bin" USER="$user" LOGNAME="$user" \
             ${CI+"CI=$CI"} PROPTEST_RNG_SEED="$PROPTEST_RNG_SEED" AIGATE_SKIP_LOG="$work/skip.log" AIGATE_BIN="$home/aigate/bin/aigate" \
             CARGO_MANIFEST_DIR="$home/aigate" AIGATE_TEST_DIR="$home/test" \
+            ${AIGATE_TEST_NODE:+AIGATE_TEST_NODE="$home/node"} \
             ${AIGATE_CLAUDE:+AIGATE_CLAUDE="$home/claude"} AIGATE_AGENTS="$home/agents" "$program" ) || worst=1
     done
     return "$worst"
 }
 
+# The account as which `engine: user` starts commands, for one of those who test. One that is there
+# already is taken, and stays.
+add_account() {
+    name=aigate-a$(id -u "$1")-$$
+    target/debug/aigate setup --for "$1" --user "$name" --group "$name" >/dev/null &&
+        accounts="$accounts $1"
+}
+
+remove_account() {
+    end_all "aigate-a$(id -u "$1")-$$"
+    target/debug/aigate reset --force --for "$1" >/dev/null
+    # Where root's worlds of that engine stand.
+    rmdir /var/lib/aigate-tests 2>/dev/null
+}
+
+# Whoever still runs as this user was started by tests.
+end_all() { for process in $(ps -o pid= -u "$1"); do kill -KILL "$process"; done; }
+
 remove_user() {
     [ -n "$user" ] || return 0
-    # Whoever still runs as this user was started by his tests.
-    for process in $(ps -o pid= -u "$user"); do kill -KILL "$process"; done
+    end_all "$user"
     userdel --remove "$user" 2>/dev/null
     rm -rf "/tmp/hsperfdata_$user"
     user=
@@ -337,6 +369,7 @@ need_tools
 need_rust
 need_claude
 need_agents
+need_node
 check "shell scripts" scripts
 check "format" cargo fmt --check
 check "lints" cargo clippy --locked --all-targets --quiet -- -D warnings
@@ -345,9 +378,15 @@ check "installation" installation
 check "crate" crate
 check "dependencies" dependencies
 check "fuzz targets" fuzz_targets
+[ "$(id -u)" -ne 0 ] || { cargo build --locked --quiet --target-dir target && add_account "$(id -un)"; }
 suite "tests as $(id -un)" cargo_tests
 if [ "$(id -u)" -eq 0 ]; then
     chmod 711 "$work"
-    if add_user; then suite "tests as an ordinary user" as_user; else give_up "no user could be created"; fi
+    if add_user; then
+        add_account "$user"
+        suite "tests as an ordinary user" as_user
+    else
+        give_up "no user could be created"
+    fi
 fi
 finish

@@ -69,7 +69,11 @@ fn session_environment(world: World, address: &str) -> World {
 }
 
 fn world() -> World {
-    World::new()
+    furnished(World::new())
+}
+
+fn furnished(world: World) -> World {
+    world
         .repository()
         .file("README.md", "the readme of the project\n")
         .secret(".env")
@@ -174,6 +178,57 @@ fn where_only_listed_programs_run_it_works_with_its_shell() {
         inside.said("Permission denied") && !inside.said(SECRET),
         "ESCAPE: {inside}"
     );
+    let outside = session.claude(&["-p", "go"], false);
+    assert!(outside.said(SECRET), "control arm: {outside}");
+}
+
+#[test]
+fn as_another_account_it_works_and_keeps_its_state() {
+    let Some(account) = place::account() else {
+        skip!("no account for `engine: user`; `aigate setup` makes one");
+    };
+    let Some(program) = place::claude() else {
+        skip!("Claude Code is missing; test.sh installs it");
+    };
+    let world = furnished(World::below(&place::open_base())).config(
+        "engine: user\naccept_losses: [names, later, protected, processes, shared]\nnetwork: open\n",
+    );
+    // Where the account gets to, as to what a user has installed for everybody.
+    let open = world.root().join("claude");
+    fs::hard_link(&program, &open)
+        .or_else(|_| fs::copy(&program, &open).map(drop))
+        .expect("a copy");
+    let command = format!("id -u; {READ_ALL}");
+    let steps = serde_json::json!([{"command": command}]).to_string();
+    let model = ("mock_anthropic.py", &*steps);
+    let session =
+        support::session::Session::new(world, ("claude", open), model, session_environment);
+    let Some(session) = session.map(Session) else {
+        skip!("../shared/mocks is missing");
+    };
+    for _ in 0..2 {
+        let inside = session.claude(&["-p", "remember-the-word-marzipan", "--continue"], true);
+        assert!(inside.ok() && inside.said("MOCK-FINAL 1"), "{inside}");
+        assert!(inside.said(&account["uid"].to_string()), "{inside}");
+        assert!(
+            inside.said("the readme of the project") && inside.said("end"),
+            "{inside}"
+        );
+        assert!(
+            !inside.said(SECRET) && !session.requests().contains(SECRET),
+            "ESCAPE: {inside}"
+        );
+        // What it wrote is the user's to change.
+        let written = session.world.project().join("out.txt");
+        fs::write(&written, "mine\n").expect("a file of both");
+    }
+    let state = session.world.home().join(".claude.json");
+    assert!(
+        fs::read_to_string(state)
+            .expect("its state")
+            .contains("userID")
+    );
+    assert!(session.requests().matches("marzipan").count() > 2);
     let outside = session.claude(&["-p", "go"], false);
     assert!(outside.said(SECRET), "control arm: {outside}");
 }

@@ -1,16 +1,15 @@
 //! Runs one command in the sandbox of the project it is started in.
 
+use std::cell::Cell;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
-
 use super::image::{image, resolve_program};
+use super::instead::{Instead, network};
 use super::programs::{self, Unlisted};
 use super::record::{Recorder, Unrecorded};
 use super::refusals::Refused;
@@ -19,15 +18,16 @@ use crate::audit::{self, Event, Finish};
 use crate::config;
 use crate::egress;
 use crate::engine::limits::{Loss, Prepared};
-use crate::engine::linux::netns::{self, NetPlan};
+use crate::engine::linux::netns;
 use crate::engine::live::{self, Live};
 use crate::engine::view::{View, Wanted};
-use crate::engine::{self, git, scan, sockets, supervisor};
+use crate::engine::{self, git, scan, seatbelt, sockets, supervisor};
 use crate::output::{self, Redacted};
-use crate::policy::{self, Audit, Grant, Layer, Network, Origin, Policy};
+use crate::policy::{Audit, Engine, Grant, Layer, Network, Origin, Policy};
 use crate::redact::{self, Rules};
 
 pub use crate::engine::Exit;
+use crate::engine::plan::Maker;
 pub use crate::engine::plan::Plan;
 use crate::engine::scan::Found;
 
@@ -50,6 +50,8 @@ pub struct Request {
     pub is_tool: bool,
     /// Whether the log stays silent about it: it is our own attack, nobody's work.
     pub unrecorded: bool,
+    /// The program that applies a profile of Seatbelt, where there is one.
+    pub sandbox_exec: Option<PathBuf>,
 }
 
 impl Request {
@@ -65,6 +67,7 @@ impl Request {
             env: Vec::new(),
             is_tool: false,
             unrecorded: false,
+            sandbox_exec: seatbelt::program().map(Path::to_owned),
         }
     }
 
@@ -280,10 +283,9 @@ fn confine_here(
     foreground: bool,
 ) -> Result<Exit, Error> {
     let limits = limits(&policy, recorder)?;
-    let temporary = temporary(&policy)?;
-    let temporary = temporary.as_ref().map(TempDir::path);
-    let plan = plan(&policy, found, request, program, temporary)?.limited(limits.own);
-    let image = image(request, program, &policy, temporary)?;
+    let mut instead = Instead::of(&policy)?;
+    let plan = plan(&policy, found, request, program, &instead)?.limited(limits.own);
+    let image = image(request, program, &policy, &instead)?;
     let live = Live {
         files,
         reload: &|| {
@@ -294,10 +296,14 @@ fn confine_here(
         },
     };
     let settings = broker_settings()?;
+    let front = Cell::new(instead.front.take());
     let broker = |sockets, policy: &Policy| {
         let (rules, settings) = (broker_rules(policy), settings.clone());
         let told = recorder.of_broker(&policy.project);
-        let broker = egress::Broker::start(sockets, rules, settings, told)?;
+        let broker = match front.take() {
+            Some(front) => egress::Broker::at(front, rules, settings, told)?,
+            None => egress::Broker::start(sockets, rules, settings, told)?,
+        };
         let follow = move |policy: &Policy| broker.update(broker_rules(policy));
         Ok(Box::new(follow) as Box<dyn Fn(&Policy)>)
     };
@@ -310,6 +316,7 @@ fn confine_here(
         guard: &|policy, seen| recorder.of_guard(policy, seen),
         foreground,
         group: limits.group.as_ref(),
+        sandbox_exec: request.sandbox_exec.as_deref(),
         // Without it the next start reads the directories again.
         afterwards: &|| found.indexes.iter().for_each(|index| drop(index.write())),
     };
@@ -337,25 +344,22 @@ pub fn dry_run(request: &Request) -> Result<Plan, Error> {
     let policy = request.load()?;
     let program = resolve_program(&request.program, &request.config.cwd)?;
     let found = scan::find(&policy, &policy.home.join(INDICES))?;
-    plan(&policy, &found, request, &program, None)
+    plan(&policy, &found, request, &program, &Instead::default())
 }
 
-/// The directory for temporary files of one run, where `/tmp` is the host's inside too.
-fn temporary(policy: &Policy) -> Result<Option<TempDir>, Error> {
-    if !matches!(
-        policy.engine,
-        policy::Engine::Landlock | policy::Engine::Seatbelt
-    ) {
-        return Ok(None);
+/// Lets the account of `engine: user` into what the rules open here, and out of what they hide, as the
+/// next start would. Every start does it, so a place where nothing can be started has nothing to do.
+pub fn settle(config: config::Request) {
+    let request = Request {
+        program: "true".into(),
+        ..Request::here(config)
+    };
+    let is_user = |policy: &Policy| policy.engine == Engine::User;
+    let by_user = request.load().is_ok_and(|policy| is_user(&policy));
+    let plan = by_user.then(|| dry_run(&request).ok()).flatten();
+    if let Some(Maker::User(by)) = plan.map(|plan| plan.maker) {
+        drop(by.settle());
     }
-    let mut builder = tempfile::Builder::new();
-    let made = builder
-        .prefix("aigate-")
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir();
-    let what = "a temporary directory";
-    made.map(Some)
-        .map_err(|source| engine::Error::Call { what, source }.into())
 }
 
 /// Every file whose change changes the policy, present or not.
@@ -378,7 +382,7 @@ fn plan(
     found: &Found,
     request: &Request,
     program: &Path,
-    temporary: Option<&Path>,
+    instead: &Instead,
 ) -> Result<Plan, Error> {
     let cwd = &request.config.cwd;
     let tool = request.is_tool.then(|| program.to_owned());
@@ -406,7 +410,7 @@ fn plan(
         writable: paths(&policy.writable)
             .into_iter()
             .chain(git_data)
-            .chain(temporary.map(Path::to_owned))
+            .chain(instead.temporary().map(Path::to_owned))
             .collect(),
         copy_on_write: paths(&policy.copy_on_write),
         readable: reopened.chain(sockets.iter().cloned()).collect(),
@@ -422,15 +426,8 @@ fn plan(
         Some(list) => plan.only(&view, list),
         None => plan,
     };
-    Ok(plan.by(policy)?)
-}
-
-fn network(policy: &Policy) -> Option<NetPlan> {
-    match policy.network {
-        Network::Open => None,
-        Network::Off => Some(NetPlan::off()),
-        Network::Filtered => Some(NetPlan::filtered(&policy.net, &policy.publish_ports)),
-    }
+    let programs = programs::places(program);
+    Ok(plan.by(policy, &programs, instead.port())?)
 }
 
 /// Who is asked for names inside: the broker, and no daemon of the host.

@@ -1,11 +1,13 @@
 //! Use cases in order, as sentences: no clap, no printing, no system calls.
 
+pub mod account;
 pub mod audit;
 pub mod bypass;
 pub mod doctor;
 pub mod exec;
 pub mod hook;
 mod image;
+mod instead;
 pub mod integrate;
 pub mod policy;
 mod programs;

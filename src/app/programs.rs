@@ -40,6 +40,14 @@ impl fmt::Display for Unlisted {
     }
 }
 
+/// Where the command and what it starts come from.
+pub(super) fn places(program: &Path) -> Vec<PathBuf> {
+    [program.to_owned()]
+        .into_iter()
+        .chain(directories())
+        .collect()
+}
+
 /// What may be executed, where only that may be. `tool` is the file of a tool of the catalogue: it may
 /// start because the user started it.
 pub(super) fn executables(policy: &Policy, tool: Option<PathBuf>) -> Option<Executables> {

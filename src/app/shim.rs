@@ -13,7 +13,8 @@ use crate::shim::item;
 pub use crate::shim::item::{Item, Outcome, State};
 use crate::shim::owned::Owned;
 use crate::shim::resolve::{self, Missing, Us};
-use crate::shim::shell::{Shell, Surroundings};
+pub use crate::shim::shell::Shell;
+use crate::shim::shell::Surroundings;
 use crate::shim::verify;
 pub use crate::shim::verify::{Check, Verdict};
 
@@ -345,12 +346,21 @@ impl User {
     /// The command that puts the shims first in a shell that is open already.
     #[must_use]
     pub fn first_in_this_shell(&self) -> String {
+        if Shell::Fish.is_login(&self.around) {
+            self.first_in(Shell::Fish)
+        } else {
+            format!("{}; hash -r", self.first_in(Shell::Bash))
+        }
+    }
+
+    /// The line that puts the shims first in such a shell.
+    #[must_use]
+    pub fn first_in(&self, shell: Shell) -> String {
         let shims = self.shims();
         let shims = shell_words::quote(&shims.to_string_lossy()).into_owned();
-        if Shell::Fish.is_login(&self.around) {
-            format!("set -gx PATH {shims} $PATH")
-        } else {
-            format!("export PATH={shims}:\"$PATH\"; hash -r")
+        match shell {
+            Shell::Fish => format!("set -gx PATH {shims} $PATH"),
+            _ => format!("export PATH={shims}:\"$PATH\""),
         }
     }
 

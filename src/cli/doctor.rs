@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -13,14 +14,20 @@ use crate::app::doctor::{self, Finding, State};
 /// Say what this machine lacks for the sandbox, and how to mend it
 ///
 /// Tries everything that a sandbox is made of: namespaces, mounts, Landlock, seccomp, the network,
-/// control groups; starts a program in the sandbox of this project; asks every shell whether it
-/// starts the shims. Nothing is changed. Exit code 0: nothing is lost; 1: something is; 125: nothing
-/// could be said.
+/// control groups; starts a program in the sandbox of this project, which tries to make one of its
+/// own; asks every shell whether it starts the shims. Nothing is changed. Exit code 0: nothing is
+/// lost; 1: something is; 125: nothing could be said.
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
     /// As JSON, for programs
     #[arg(long)]
     json: bool,
+    /// What is run in the sandbox: tries what programs inside may want
+    #[arg(long, hide = true)]
+    within: bool,
+    /// The socket at which programs of Windows are started
+    #[arg(hide = true, requires = "within")]
+    socket: Option<PathBuf>,
 }
 
 /// Something is lost.
@@ -28,6 +35,12 @@ const LOST: u8 = 1;
 
 impl Doctor {
     pub(super) fn run(self) -> ExitCode {
+        if self.within {
+            let line = doctor::within(self.socket.as_deref());
+            // The run outside waits for it, or is gone.
+            _ = writeln!(std::io::stdout(), "{line}");
+            return ExitCode::SUCCESS;
+        }
         let findings = match doctor::run() {
             Ok(findings) => findings,
             Err(error) => return report::error(&error),

@@ -5,6 +5,7 @@
     reason = "only this module talks to people"
 )]
 
+mod account;
 mod audit;
 mod bypass;
 mod completions;
@@ -64,6 +65,9 @@ enum Command {
     Hook(hook::Hook),
     Integrate(integrate::Integrate),
     SetupAgents(setup::SetupAgents),
+    Setup(account::Setup),
+    #[command(hide = true)]
+    Become(account::Become),
     Serve(serve::Serve),
     Completions(completions::Completions),
     Man(man::Man),
@@ -117,6 +121,8 @@ pub fn main() -> ExitCode {
         Command::Hook(command) => command.run(),
         Command::Integrate(command) => command.run(),
         Command::SetupAgents(command) => command.run(),
+        Command::Setup(command) => report::done(command.run()),
+        Command::Become(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Completions(command) => report::done(command.run()),
         Command::Man(command) => report::done(command.run()),

@@ -90,7 +90,7 @@ impl fmt::Display for Error {
             Error::Project { path, why } => write!(
                 f,
                 "{} cannot be the project: it is {why}, and an agent may write everywhere in its \
-                 project\nchange to the project's directory, or name one with --project",
+                 project\nchange to the project's directory",
                 path.display()
             ),
             Error::HiddenProject { path, by } => {

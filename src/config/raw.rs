@@ -228,6 +228,8 @@ pub enum Engine {
     Native,
     /// Landlock and seccomp only.
     Landlock,
+    /// An account of its own, which `aigate setup` makes.
+    User,
     /// The bubblewrap program.
     Bwrap,
     /// The macOS sandbox.
@@ -249,6 +251,8 @@ pub enum Loss {
     Metadata,
     /// The host's processes are out of sight.
     Processes,
+    /// Directories that everybody may write are out of reach.
+    Shared,
 }
 
 /// One name or a list of names.

@@ -47,17 +47,25 @@ impl Loop {
             Way::Service => Ok(Goal::Service(port)),
             Way::Out => self.goal(&client, now),
         };
+        match goal {
+            Ok(goal) => self.admit(client, goal, now),
+            Err(_) => reset(&client),
+        }
+    }
+
+    /// Takes a client in that wants to go to `goal`.
+    pub(super) fn admit(&mut self, client: TcpStream, goal: Goal, now: Instant) {
         let ready = client
             .set_nonblocking(true)
             .and_then(|()| client.set_nodelay(true));
-        let (Ok(goal), Ok(())) = (goal, ready) else {
+        if ready.is_err() {
             return reset(&client);
-        };
+        }
         let host = goal.host();
         if let Some(full) = self.is_full(&host) {
             let reason = Reason::Full(full);
-            self.report
-                .tell(&host, Some(goal.port()), reason, None, now);
+            let port = Some(goal.port()).filter(|port| *port != 0);
+            self.report.tell(&host, port, reason, None, now);
             return reset(&client);
         }
         *self.crowds.entry(host).or_default() += 1;
@@ -92,7 +100,7 @@ impl Loop {
         })
     }
 
-    fn is_full(&self, host: &str) -> Option<&'static str> {
+    pub(super) fn is_full(&self, host: &str) -> Option<&'static str> {
         if self.connections.len() >= self.most {
             return Some("too many connections at once");
         }
@@ -105,7 +113,7 @@ impl Loop {
     }
 
     /// Judges where a connection wants to go, and starts on the way.
-    fn set_out(&mut self, id: Id, now: Instant) {
+    pub(super) fn set_out(&mut self, id: Id, now: Instant) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
@@ -114,6 +122,7 @@ impl Loop {
             return self.refuse(id, reason, rule, now);
         }
         match goal {
+            Goal::Unsaid => self.wait_for_a_goal(id, now),
             Goal::Published(_) => self.connect_inside(id, false, now),
             Goal::Service(port) => {
                 let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -222,7 +231,7 @@ impl Loop {
     /// Accepts DNS over TCP.
     pub(super) fn accept_streams(&mut self, now: Instant) {
         for _ in 0..TURNS {
-            let Ok((stream, _)) = self.dns_listener.accept() else {
+            let Some(Ok((stream, _))) = self.dns.as_ref().map(|dns| dns.listener.accept()) else {
                 return;
             };
             let old: Vec<Id> = self
@@ -288,6 +297,8 @@ impl Loop {
 /// Judges the goal of a connection, as far as it can be before names are looked up.
 fn judge_goal(rules: &super::Rules, goal: &Goal) -> Result<(), Refusal> {
     match goal {
+        // It is judged when it is said.
+        Goal::Unsaid => Ok(()),
         Goal::Outside(Host::Ip(ip), _) if Names::is_synthetic(*ip) => {
             Err((Reason::NotAllowed, None))
         }

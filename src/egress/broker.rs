@@ -17,6 +17,7 @@ use super::connection::Connection;
 use super::dns::Query;
 use super::doors::Doors;
 use super::event::Reason;
+use super::front::Front;
 use super::names::Names;
 use super::pace::Pace;
 use super::questions::{Asker, Stream};
@@ -55,6 +56,7 @@ pub(super) enum Token {
     Client(Id),
     Server(Id),
     Stream(Id),
+    Front,
 }
 
 impl Token {
@@ -70,6 +72,7 @@ impl Token {
             Token::Client(own) => id(5, own),
             Token::Server(own) => id(6, own),
             Token::Stream(own) => id(7, own),
+            Token::Front => 8 << 56,
         }
     }
 
@@ -86,6 +89,7 @@ impl Token {
             5 => Token::Client(id),
             6 => Token::Server(id),
             7 => Token::Stream(id),
+            8 => Token::Front,
             _ => Token::Wake,
         }
     }
@@ -106,6 +110,20 @@ pub(super) fn both_ways() -> EpollFlags {
     EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET
 }
 
+/// Where connections come in.
+pub(super) enum Entrance {
+    /// To addresses of a network that the sandbox has for itself.
+    Inside(BrokerSockets),
+    /// To the one port that the sandbox reaches.
+    Front(Front),
+}
+
+/// The sockets that names are asked for at.
+pub(super) struct Dns {
+    pub datagrams: OwnedFd,
+    pub listener: TcpListener,
+}
+
 /// The state of the broker. The other modules add to it what they are about.
 pub(super) struct Loop {
     pub epoll: Epoll,
@@ -121,8 +139,10 @@ pub(super) struct Loop {
     pub crowds: HashMap<String, usize>,
     pub streams: Slab<Stream>,
     pub doors: Doors,
-    pub dns: OwnedFd,
-    pub dns_listener: TcpListener,
+    /// What a sandbox with a network of its own asks.
+    pub dns: Option<Dns>,
+    /// What a sandbox without one asks.
+    pub front: Option<Front>,
     /// How many questions are answered at all.
     pub questions: Pace,
     pub buffer: Vec<u8>,
@@ -134,21 +154,29 @@ pub(super) struct Loop {
 
 impl Loop {
     pub(super) fn new(
-        mut sockets: BrokerSockets,
+        entrance: Entrance,
         rules: Rules,
         settings: Settings,
         sink: Sink,
         updates: Receiver<Rules>,
         wake: Arc<EventFd>,
     ) -> io::Result<Self> {
-        let mut dns = sockets.dns.drain(..);
-        let (Some(datagrams), Some(listener)) = (dns.next(), dns.next()) else {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "no sockets for DNS",
-            ));
+        let (mut sockets, front) = match entrance {
+            Entrance::Inside(sockets) => (sockets, None),
+            Entrance::Front(front) => (BrokerSockets::default(), Some(front)),
         };
-        drop(dns);
+        let mut dns = std::mem::take(&mut sockets.dns).into_iter();
+        let dns = match (dns.next(), dns.next()) {
+            (Some(datagrams), Some(listener)) => Some(Dns {
+                datagrams,
+                listener: listener.into(),
+            }),
+            _ if front.is_some() => None,
+            _ => {
+                let why = "no sockets for DNS";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+            }
+        };
         let mut this = Loop {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             updates,
@@ -161,8 +189,8 @@ impl Loop {
             streams: Slab::new(),
             doors: Doors::new(sockets),
             rules,
-            dns: datagrams,
-            dns_listener: listener.into(),
+            dns,
+            front,
             questions: Pace::new(2000, 500),
             buffer: vec![0; PIECE],
             again: Vec::new(),
@@ -171,12 +199,13 @@ impl Loop {
             wake,
         };
         this.add(this.wake.as_fd(), Token::Wake, EpollFlags::EPOLLIN)?;
-        this.add(this.dns.as_fd(), Token::Dns, EpollFlags::EPOLLIN)?;
-        this.add(
-            this.dns_listener.as_fd(),
-            Token::DnsListener,
-            EpollFlags::EPOLLIN,
-        )?;
+        if let Some(dns) = &this.dns {
+            this.add(&dns.datagrams, Token::Dns, EpollFlags::EPOLLIN)?;
+            this.add(&dns.listener, Token::DnsListener, EpollFlags::EPOLLIN)?;
+        }
+        if let Some(front) = &this.front {
+            this.add(&front.listener, Token::Front, EpollFlags::EPOLLIN)?;
+        }
         if let Some(watch) = this.doors.watch() {
             this.add(watch, Token::Watch, EpollFlags::EPOLLIN)?;
         }
@@ -202,6 +231,10 @@ impl Loop {
 
     /// Opens the doors that the rules need.
     fn follow_rules(&mut self, now: Instant) -> io::Result<()> {
+        if self.front.is_some() {
+            // It is open for whatever they allow.
+            return Ok(());
+        }
         let before = self.doors.open.len();
         for closed in self.doors.follow(&self.rules) {
             self.report.closed(&closed, now);
@@ -247,6 +280,7 @@ impl Loop {
             Token::Client(id) => self.client_event(id, flags, now),
             Token::Server(id) => self.server_event(id, flags, now),
             Token::Stream(id) => self.stream(id, now),
+            Token::Front => self.accept_at_the_front(now),
         }
     }
 
@@ -341,6 +375,7 @@ mod tests {
             Token::Client(id),
             Token::Server(id),
             Token::Stream(id),
+            Token::Front,
         ] {
             assert_eq!(Token::from_bits(token.to_bits()), token);
         }

@@ -13,6 +13,8 @@ use nix::sys::epoll::EpollFlags;
 use nix::sys::socket::{MsgFlags, recv};
 
 use super::event::Reason;
+use super::front::ESTABLISHED;
+use super::http::proxy::Onward;
 use super::inspect::{Inspector, Purpose, Ruling};
 use crate::policy::net::{Host, NetRule};
 use crate::sys::netns;
@@ -20,6 +22,8 @@ use crate::sys::netns;
 /// What the client wants to reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Goal {
+    /// It has come to the front door and not said so yet.
+    Unsaid,
     /// A host outside.
     Outside(Host, u16),
     /// A service of the host itself.
@@ -32,12 +36,14 @@ impl Goal {
     pub(super) fn port(&self) -> u16 {
         match self {
             Goal::Outside(_, port) | Goal::Service(port) | Goal::Published(port) => *port,
+            Goal::Unsaid => 0,
         }
     }
 
     /// How events name it.
     pub(super) fn host(&self) -> String {
         match self {
+            Goal::Unsaid => "broker".to_owned(),
             Goal::Outside(host, _) => host.to_string(),
             Goal::Service(_) => "localhost".to_owned(),
             Goal::Published(_) => "sandbox".to_owned(),
@@ -48,6 +54,8 @@ impl Goal {
 /// How far it has come.
 #[derive(Debug)]
 pub(super) enum Stage {
+    /// The client is to say where it goes.
+    Asking(Instant),
     /// The name is being looked up.
     Lookup,
     /// A connection to the server is under way.
@@ -102,6 +110,10 @@ pub(super) struct Connection {
     /// Whether the server is inside, and then of which family: such a socket is used again.
     pub inside: Option<bool>,
     pub inspector: Inspector,
+    /// What the client asked a proxy for, until the server is there.
+    pub asked: Option<Box<Onward>>,
+    /// What the server gets before anything else.
+    first: Vec<u8>,
     pub up: Flow,
     pub down: Flow,
 }
@@ -111,7 +123,7 @@ const TURNS: u32 = 8;
 /// `HTTP/1.1 101`.
 const STATUS: usize = 12;
 
-enum Peeked {
+pub(super) enum Peeked {
     Nothing,
     End,
     Bytes(usize),
@@ -122,7 +134,7 @@ impl Flow {
         self.readable && self.writable && !self.done
     }
 
-    fn peek(&mut self, from: &TcpStream, buffer: &mut [u8]) -> io::Result<Peeked> {
+    pub(super) fn peek(&mut self, from: &TcpStream, buffer: &mut [u8]) -> io::Result<Peeked> {
         loop {
             match from.peek(buffer) {
                 Ok(0) => return Ok(Peeked::End),
@@ -181,7 +193,7 @@ impl Connection {
     pub(super) fn new(client: TcpStream, goal: Goal) -> Self {
         let inspector = match goal {
             Goal::Published(_) => Inspector::Passed,
-            Goal::Outside(..) | Goal::Service(_) => Inspector::new(),
+            Goal::Unsaid | Goal::Outside(..) | Goal::Service(_) => Inspector::new(),
         };
         Connection {
             client,
@@ -192,6 +204,8 @@ impl Connection {
             proxied: false,
             inside: None,
             inspector,
+            asked: None,
+            first: Vec::new(),
             up: Flow {
                 readable: true,
                 ..Flow::default()
@@ -206,9 +220,10 @@ impl Connection {
     /// When it must have left its stage; none for one that may last.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
-            Stage::Connecting(until) | Stage::Greeting(until) | Stage::Parting(until) => {
-                Some(until)
-            }
+            Stage::Asking(until)
+            | Stage::Connecting(until)
+            | Stage::Greeting(until)
+            | Stage::Parting(until) => Some(until),
             // The resolver gives up by itself.
             Stage::Lookup | Stage::Open => None,
         }
@@ -222,6 +237,31 @@ impl Connection {
     /// Takes note of what epoll says about the server.
     pub(super) fn server_is(&mut self, flags: EpollFlags) {
         note(flags, &mut self.down, &mut self.up);
+    }
+
+    /// Whether the client waits for an answer of our own, as that of a proxy.
+    pub(super) fn awaits_us(&self) -> bool {
+        self.goal == Goal::Unsaid || self.asked.is_some()
+    }
+
+    /// Takes what the client has said of where it goes.
+    pub(super) fn take(&mut self, head: &mut [u8]) -> io::Result<()> {
+        discard(&self.client, head)
+    }
+
+    /// Does what the client asked for, now that the server is there.
+    pub(super) fn begin(&mut self) -> io::Result<()> {
+        let Some(asked) = self.asked.take() else {
+            return Ok(());
+        };
+        match *asked {
+            Onward::Tunnel => self.client.write_all(ESTABLISHED),
+            Onward::Request(head, rest) => {
+                self.first = head;
+                self.inspector = Inspector::only(rest);
+                Ok(())
+            }
+        }
     }
 
     /// Passes on what there is, in both directions.
@@ -241,8 +281,10 @@ impl Connection {
         buffer: &mut [u8],
     ) -> io::Result<Pumped> {
         for _ in 0..TURNS {
-            if let Some(reason) = self.pump_up(server, rules, buffer)? {
-                return Ok(Pumped::Refused(reason));
+            self.send_first(server)?;
+            match self.pump_up(server, rules, buffer)? {
+                Pumped::Idle => {}
+                ended => return Ok(ended),
             }
             self.pump_down(server, buffer)?;
             if self.up.done && self.down.done {
@@ -260,15 +302,15 @@ impl Connection {
         server: &TcpStream,
         rules: &[NetRule],
         buffer: &mut [u8],
-    ) -> io::Result<Option<Reason>> {
+    ) -> io::Result<Pumped> {
         if !self.up.ready() {
-            return Ok(None);
+            return Ok(Pumped::Idle);
         }
         let count = match self.up.peek(&self.client, buffer)? {
-            Peeked::Nothing => return Ok(None),
+            Peeked::Nothing => return Ok(Pumped::Idle),
             Peeked::End => {
                 self.up.end(server);
-                return Ok(None);
+                return Ok(Pumped::Idle);
             }
             Peeked::Bytes(count) => count,
         };
@@ -279,12 +321,37 @@ impl Connection {
                 self.inspector.sent(&buffer[..sent]);
             }
             Ruling::Wait if self.up.ending && !self.inspector.awaits_answer() => {
-                return Ok(Some(Reason::HttpMalformed("it ends in the middle")));
+                return Ok(Pumped::Refused(Reason::HttpMalformed(
+                    "it ends in the middle",
+                )));
             }
             Ruling::Wait => self.up.readable = false,
-            Ruling::Refuse(reason) => return Ok(Some(reason)),
+            Ruling::Refuse(reason) => return Ok(Pumped::Refused(reason)),
+            Ruling::End => {
+                let only_blank = buffer[..count].iter().all(|b| b"\r\n".contains(b));
+                discard(&self.client, &mut buffer[..count])?;
+                // Who asks again has the whole answer, and was told that it is the last.
+                return Ok(if only_blank {
+                    Pumped::Idle
+                } else {
+                    Pumped::Ended
+                });
+            }
         }
-        Ok(None)
+        Ok(Pumped::Idle)
+    }
+
+    /// Sends what comes before anything that the client says.
+    fn send_first(&mut self, mut server: &TcpStream) -> io::Result<()> {
+        while !self.first.is_empty() && self.up.writable {
+            match server.write(&self.first) {
+                Ok(sent) => drop(self.first.drain(..sent)),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.up.writable = false,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
     }
 
     fn pump_down(&mut self, server: &TcpStream, buffer: &mut [u8]) -> io::Result<()> {
@@ -383,7 +450,9 @@ fn note(flags: EpollFlags, from: &mut Flow, to: &mut Flow) {
 fn purpose<'a>(goal: &'a Goal, rules: &'a [NetRule]) -> Purpose<'a> {
     let name = match goal {
         Goal::Outside(Host::Name(name), _) => Some(name.as_str()),
-        Goal::Outside(Host::Ip(_), _) | Goal::Service(_) | Goal::Published(_) => None,
+        Goal::Unsaid | Goal::Outside(Host::Ip(_), _) | Goal::Service(_) | Goal::Published(_) => {
+            None
+        }
     };
     Purpose {
         rules,

@@ -52,6 +52,8 @@ pub enum Reason {
     ClearHttp2,
     /// A SOCKS proxy hides where it goes.
     Socks,
+    /// A client of the front door does not show what the run was given.
+    Stranger,
     /// No such name outside.
     NoSuchName,
     /// The name could not be looked up.
@@ -172,6 +174,7 @@ impl Reason {
             Reason::HttpMalformed(what) => format!("not plain HTTP/1: {what}"),
             Reason::ClearHttp2 => "HTTP/2 without TLS hides its hosts; use TLS".into(),
             Reason::Socks => "a SOCKS proxy hides where it goes; connect directly".into(),
+            Reason::Stranger => "a program asks with a password that is not this run's".into(),
             Reason::NoSuchName => "no such name outside".into(),
             Reason::LookupFailed(why) => format!("cannot be looked up outside: {why}"),
             Reason::Unreachable(why) => format!("cannot be reached from outside: {why}"),

@@ -4,6 +4,8 @@
 //! ask the server to fetch from, or connect to, yet another. So the framing of every request is
 //! followed, strictly: what two servers could read differently is refused.
 
+pub(super) mod proxy;
+
 /// Which host a request means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ask<'a> {
@@ -35,6 +37,8 @@ pub(super) enum Step {
     Wait,
     /// A tunnel to this authority begins: judge what follows as the start of a connection.
     Tunnel(String),
+    /// The only request has ended: nothing that follows is for the server.
+    End,
     /// Send none of them.
     Refuse(Fault),
 }
@@ -54,6 +58,7 @@ pub(super) enum Guess {
 const LONGEST_HEAD: usize = 32_768;
 const LONGEST_METHOD: usize = 24;
 const LONGEST_LINE: usize = 4096;
+const TOO_LONG: Fault = Fault::Malformed("the head of a request is too long");
 
 /// Whether a connection that starts with `bytes` speaks HTTP/1. Blank lines before a request do not
 /// hide it, and neither does what some server might still take for a request.
@@ -116,6 +121,8 @@ pub(super) struct Requests {
     first: bool,
     /// The last request asks for another protocol and the server has not answered.
     switching: bool,
+    /// No request follows the one under way.
+    only: bool,
 }
 
 /// A unit of the stream: how long it is and what follows.
@@ -130,6 +137,7 @@ impl Requests {
             next: Next::Head,
             first: true,
             switching: false,
+            only: false,
         }
     }
 
@@ -175,6 +183,7 @@ impl Requests {
     fn nothing_yet(&self) -> Step {
         match &self.next {
             Next::Tunnel(authority) => Step::Tunnel(authority.clone()),
+            Next::Head if self.only => Step::End,
             _ => Step::Wait,
         }
     }
@@ -186,7 +195,7 @@ impl Requests {
 
     fn unit(&mut self, bytes: &[u8], permits: &dyn Fn(Ask<'_>) -> bool) -> Unit {
         match &self.next {
-            Next::Head if self.switching => Ok(None),
+            Next::Head if self.switching || self.only => Ok(None),
             Next::Head => self.head(bytes, permits),
             Next::ChunkSize => chunk(bytes),
             Next::ChunkEnd => match bytes {
@@ -202,16 +211,8 @@ impl Requests {
     fn head(&mut self, bytes: &[u8], permits: &dyn Fn(Ask<'_>) -> bool) -> Unit {
         let blank = bytes.iter().position(|b| !b"\r\n".contains(b));
         let (blank, bytes) = bytes.split_at(blank.unwrap_or(bytes.len()));
-        let end = bytes
-            .windows(4)
-            .take(LONGEST_HEAD)
-            .position(|w| w == b"\r\n\r\n");
-        let Some(end) = end else {
-            return if blank.len() + bytes.len() < LONGEST_HEAD {
-                early_fault(bytes).map_or(Ok(None), Err)
-            } else {
-                Err(Fault::Malformed("the head of a request is too long"))
-            };
+        let Some(end) = end_of_head(bytes, LONGEST_HEAD.saturating_sub(blank.len()))? else {
+            return Ok(None);
         };
         let head = Head::parse(&bytes[..end])?;
         head.check(permits)?;
@@ -232,6 +233,16 @@ impl Requests {
             Body::Length(body) => (length.saturating_add(body), Next::Head),
             Body::Chunks => (length, Next::ChunkSize),
         }))
+    }
+}
+
+/// Where the head at the start of `bytes` ends, without the blank line; none when it goes on and may.
+fn end_of_head(bytes: &[u8], longest: usize) -> Result<Option<usize>, Fault> {
+    let ends = bytes.windows(4).take(longest);
+    match ends.into_iter().position(|w| w == b"\r\n\r\n") {
+        Some(end) => Ok(Some(end)),
+        None if bytes.len() < longest => early_fault(bytes).map_or(Ok(None), Err),
+        None => Err(TOO_LONG),
     }
 }
 

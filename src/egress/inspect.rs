@@ -17,6 +17,8 @@ pub(super) enum Ruling {
     Wait,
     /// Send none.
     Refuse(Reason),
+    /// Send none, for the one request of this connection has ended.
+    End,
 }
 
 /// What the connection is for.
@@ -56,6 +58,11 @@ impl Inspector {
     /// A client that has said nothing.
     pub(super) fn new() -> Self {
         Inspector::First(Heard::default())
+    }
+
+    /// A client of whose one request only this is left.
+    pub(super) fn only(rest: Requests) -> Self {
+        Inspector::Http(Box::new(rest), Heard::default())
     }
 
     /// Whether the server's next bytes decide what the client may send.
@@ -108,6 +115,7 @@ impl Inspector {
                             return Ruling::Pass(count.saturating_sub(heard.passed.len()));
                         }
                         Step::Wait => return Ruling::Wait,
+                        Step::End => return Ruling::End,
                         Step::Refuse(fault) => return Ruling::Refuse(reason(fault)),
                         Step::Tunnel(authority) => {
                             let name = split_port(&authority).0.to_ascii_lowercase();
@@ -144,7 +152,7 @@ impl<'a> Purpose<'a> {
     }
 }
 
-fn reason(fault: Fault) -> Reason {
+pub(super) fn reason(fault: Fault) -> Reason {
     match fault {
         Fault::Host(host) => Reason::HttpHost(host),
         Fault::Forward(target) => Reason::Forward(target),
@@ -315,7 +323,7 @@ mod tests {
                             start += count;
                         }
                         Ruling::Wait => {}
-                        Ruling::Refuse(_) => break,
+                        Ruling::Refuse(_) | Ruling::End => break,
                     }
                     if start == text.len() {
                         break;

@@ -14,6 +14,7 @@ mod connection;
 mod dns;
 mod doors;
 pub mod event;
+mod front;
 mod guard;
 mod hostfiles;
 mod http;
@@ -41,11 +42,13 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::SigSet;
 
 pub use event::{Event, Reason};
+pub use front::Front;
 pub use guard::Class;
 pub use hostfiles::HostFiles;
 pub use report::Sink;
 pub use upstream::Upstream;
 
+use self::broker::Entrance;
 use crate::policy::net::NetRule;
 use crate::sys::handover::BrokerSockets;
 
@@ -88,10 +91,27 @@ impl Broker {
         settings: Settings,
         sink: Sink,
     ) -> io::Result<Broker> {
+        Broker::serve(Entrance::Inside(sockets), rules, settings, sink)
+    }
+
+    /// Starts to serve those who come to `front`. No rule publishes a port there.
+    ///
+    /// # Errors
+    /// When the system has no thread or descriptor for it.
+    pub fn at(front: Front, rules: Rules, settings: Settings, sink: Sink) -> io::Result<Broker> {
+        Broker::serve(Entrance::Front(front), rules, settings, sink)
+    }
+
+    fn serve(
+        entrance: Entrance,
+        rules: Rules,
+        settings: Settings,
+        sink: Sink,
+    ) -> io::Result<Broker> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let wake = Arc::new(EventFd::from_value_and_flags(0, flags)?);
         let (updates, receiver) = channel();
-        let state = broker::Loop::new(sockets, rules, settings, sink, receiver, wake.clone())?;
+        let state = broker::Loop::new(entrance, rules, settings, sink, receiver, wake.clone())?;
         let thread = thread::Builder::new()
             .name("aigate-broker".to_owned())
             .stack_size(STACK)

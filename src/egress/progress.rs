@@ -11,6 +11,7 @@ use nix::sys::socket::sockopt::{KeepAlive, TcpKeepIdle};
 use super::broker::{Loop, Token, both_ways, register};
 use super::connection::{Goal, Pumped, Stage, reset};
 use super::event::{Event, Reason};
+use super::front;
 use super::slab::Id;
 use super::upstream;
 use crate::policy::net::Host;
@@ -101,6 +102,7 @@ impl Loop {
         connection.client_is(flags);
         match connection.stage {
             Stage::Open => self.pump(id, now),
+            Stage::Asking(_) => self.hear(id, now),
             Stage::Parting(_) => {
                 if connection.drain(&mut self.buffer) {
                     self.close(id);
@@ -124,7 +126,7 @@ impl Loop {
             Stage::Open => self.pump(id, now),
             Stage::Connecting(_) => self.connecting(id, now),
             Stage::Greeting(_) => self.greeted(id, now),
-            Stage::Lookup | Stage::Parting(_) => {}
+            Stage::Asking(_) | Stage::Lookup | Stage::Parting(_) => {}
         }
     }
 
@@ -217,6 +219,9 @@ impl Loop {
             connection.up.writable = true;
             connection.down.readable = true;
             connection.untried = Vec::new();
+            if connection.begin().is_err() {
+                return self.abort(id);
+            }
         }
         self.pump(id, now);
     }
@@ -249,6 +254,7 @@ impl Loop {
         match connection.stage {
             Stage::Connecting(_) => self.unreachable(id, "no answer".to_owned(), now),
             Stage::Greeting(_) => self.fail(id, Reason::Proxy("no answer".to_owned()), now),
+            Stage::Asking(_) => self.turn_away(id, &front::too_slow(), now),
             Stage::Parting(_) => self.close(id),
             Stage::Lookup | Stage::Open => {}
         }
@@ -260,11 +266,24 @@ impl Loop {
             return;
         };
         let (host, port) = (connection.goal.host(), connection.goal.port());
-        let event = Event::new(host.clone(), Some(port), rule.clone(), reason.clone());
-        let words = words(&event, port);
-        let read = connection.part(&words);
+        let named = Some(port).filter(|port| *port != 0);
+        let event = Event::new(host.clone(), named, rule.clone(), reason.clone());
+        let words = if connection.awaits_us() {
+            front::words(&event)
+        } else {
+            words(&event, port)
+        };
+        self.report.tell(&host, named, reason, rule, now);
+        self.turn_away(id, &words, now);
+    }
+
+    /// Ends a connection with `words`, if there are any.
+    pub(super) fn turn_away(&mut self, id: Id, words: &[u8], now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let read = connection.part(words);
         connection.stage = Stage::Parting(now + PARTING);
-        self.report.tell(&host, Some(port), reason, rule, now);
         if read {
             self.set_timer(id, now + PARTING);
         } else {
@@ -274,10 +293,14 @@ impl Loop {
 
     /// Ends a connection that could not be made.
     pub(super) fn fail(&mut self, id: Id, reason: Reason, now: Instant) {
-        if let Some(connection) = self.connections.get_mut(id) {
-            let (host, port) = (connection.goal.host(), connection.goal.port());
-            self.report.tell(&host, Some(port), reason, None, now);
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.awaits_us() {
+            return self.refuse(id, reason, None, now);
         }
+        let (host, port) = (connection.goal.host(), connection.goal.port());
+        self.report.tell(&host, Some(port), reason, None, now);
         self.abort(id);
     }
 
@@ -299,11 +322,15 @@ impl Loop {
         let Some(connection) = self.connections.remove(id) else {
             return;
         };
-        let host = connection.goal.host();
-        if let Some(count) = self.crowds.get_mut(&host) {
+        self.leave_crowd(&connection.goal.host());
+    }
+
+    /// One connection less to `host`.
+    pub(super) fn leave_crowd(&mut self, host: &str) {
+        if let Some(count) = self.crowds.get_mut(host) {
             *count -= 1;
             if *count == 0 {
-                self.crowds.remove(&host);
+                self.crowds.remove(host);
             }
         }
     }

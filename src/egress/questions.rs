@@ -90,7 +90,8 @@ impl Loop {
     pub(super) fn datagrams(&mut self, now: Instant) {
         let mut buffer = [0; LONGEST_QUESTION];
         for _ in 0..TURNS {
-            match datagram::receive(self.dns.as_fd(), &mut buffer) {
+            let Some(dns) = &self.dns else { return };
+            match datagram::receive(dns.datagrams.as_fd(), &mut buffer) {
                 Ok((length, Some(peer))) => {
                     self.question(&buffer[..length], Asker::Datagram(Box::new(peer)), now);
                 }
@@ -230,7 +231,10 @@ impl Loop {
     fn reply(&mut self, asker: &Asker, bytes: &[u8]) {
         match asker {
             // A lost answer is asked for again, as on any network.
-            Asker::Datagram(peer) => drop(datagram::answer(self.dns.as_fd(), bytes, peer)),
+            Asker::Datagram(peer) => {
+                let dns = self.dns.as_ref();
+                drop(dns.map(|dns| datagram::answer(dns.datagrams.as_fd(), bytes, peer)));
+            }
             Asker::Stream(id) => {
                 let failed = self
                     .streams

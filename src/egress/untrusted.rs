@@ -2,8 +2,9 @@
 //! it panic, and none makes it say more than it heard.
 
 use super::dns;
+use super::http::proxy::{Onward, Request};
 use super::inspect::{Inspector, Purpose, Ruling};
-use crate::policy::net::NetRule;
+use crate::policy::net::{Host, NetRule};
 
 /// Judges what a client says on a connection that is for `name`, as it comes in `parts`. How much of
 /// it is sent on, in bytes.
@@ -21,7 +22,7 @@ pub fn client(parts: &[&[u8]], rules: &[NetRule], name: &str, port: u16) -> usiz
                     held.drain(..count);
                     sent += count;
                 }
-                Ruling::Pass(_) | Ruling::Wait => break,
+                Ruling::Pass(_) | Ruling::Wait | Ruling::End => break,
                 Ruling::Refuse(_) => return sent,
             }
         }
@@ -30,6 +31,18 @@ pub fn client(parts: &[&[u8]], rules: &[NetRule], name: &str, port: u16) -> usiz
         }
     }
     sent
+}
+
+/// Where a program that says `bytes` at the front door wants to go, and the head that the server gets if
+/// it is to get one. None when that is not clear, or not said to the end.
+#[must_use]
+pub fn asked(bytes: &[u8]) -> Option<(Host, u16, Option<Vec<u8>>)> {
+    let target = Request::parse(bytes).ok()??.target().ok()?;
+    let head = match target.onward {
+        Onward::Tunnel => None,
+        Onward::Request(head, _) => Some(head),
+    };
+    Some((target.host, target.port, head))
 }
 
 /// Reads `message` as a program's question and as a server's reply to `asked`. What the program is

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::unfit::{Unfit, acceptance};
+use crate::policy::Engine;
 
 /// Why the engine did not run a command. Nothing of it has run in any of these cases.
 #[derive(Debug)]
@@ -139,6 +140,6 @@ fn namespaces(source: &io::Error) -> String {
         "cannot create the sandbox's namespaces: {source}; {cause}; `aigate doctor` says what mends \
          it; where nothing does, `engine: landlock` with `{}` in ~/.aigate/config.yaml runs without \
          namespaces and loses what docs/engines.md says; nothing was run",
-        acceptance()
+        acceptance(Engine::Landlock)
     )
 }

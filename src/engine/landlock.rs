@@ -11,15 +11,17 @@ use std::fs;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::Error;
 use super::linux::NODES;
 use super::plan::{Maker, Plan, Step};
 use super::unfit::Unfit;
 use super::view::Access;
-use crate::policy::{Loss, Policy};
+use crate::policy::{Engine, Loss, Policy};
 
 /// What a rule of Landlock allows at a path and below it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Allowed {
     /// Read and execute.
     Read,
@@ -49,18 +51,18 @@ impl std::fmt::Display for Allowed {
 ///
 /// # Errors
 /// As said.
-pub fn check(policy: &Policy) -> Result<(), Error> {
-    let losses = Loss::ALL.map(|(loss, ..)| loss).into_iter();
-    let lost: Vec<_> = losses
+pub fn check(policy: &Policy, losses: &[Loss]) -> Result<(), Error> {
+    let engine = policy.engine;
+    let lost = losses.iter().copied();
+    let lost: Vec<_> = lost
         .filter(|loss| !policy.accepted.contains(loss))
         .collect();
     if !lost.is_empty() {
-        return Err(Unfit::Unaccepted(lost).into());
+        return Err(Unfit::Unaccepted(engine, lost).into());
     }
     if !policy.unix_sockets.is_empty() {
-        return Err(
-            Unfit::Landlock("`unix_sockets` cannot be reached: it shuts all of them").into(),
-        );
+        let why = "`unix_sockets` cannot be reached: it shuts all of them";
+        return Err(Unfit::Bare(engine, why).into());
     }
     Ok(())
 }
@@ -72,7 +74,7 @@ type Marks = BTreeMap<PathBuf, Option<Access>>;
 ///
 /// # Errors
 /// When the plan needs what Landlock cannot express, or a directory cannot be looked at.
-pub fn divide(plan: Plan) -> Result<Plan, Error> {
+pub fn divide(plan: Plan, engine: Engine) -> Result<Plan, Error> {
     let mut marks = Marks::from([("/".into(), Some(Access::ReadOnly)), ("/dev".into(), None)]);
     let (mut copies, mut devices) = (Vec::new(), Vec::new());
     let (mut enter, mut limits) = (Vec::new(), Vec::new());
@@ -80,7 +82,8 @@ pub fn divide(plan: Plan) -> Result<Plan, Error> {
     for step in plan.steps {
         match step {
             Step::Network(wanted) if wanted.needs_a_broker() => {
-                return Err(Unfit::Landlock(
+                return Err(Unfit::Bare(
+                    engine,
                     "it cannot tell hosts apart: it takes `network: off`, `network: open`, or a \
                      filtered network without hosts and published ports",
                 )
@@ -103,7 +106,8 @@ pub fn divide(plan: Plan) -> Result<Plan, Error> {
         .iter()
         .any(|copy| marked(&marks, copy) == Some(Access::Writable))
     {
-        return Err(Unfit::Landlock("`copy_on_write` in a writable directory needs mounts").into());
+        let why = "`copy_on_write` in a writable directory needs mounts";
+        return Err(Unfit::Bare(engine, why).into());
     }
     devices.extend(NODES.iter().map(PathBuf::from).filter(|node| node.exists()));
     let mut steps = enter;
@@ -201,7 +205,7 @@ mod tests {
             own_network: false,
             maker: Maker::Native,
         };
-        let steps = divide(plan).expect("a plan").steps;
+        let steps = divide(plan, Engine::Landlock).expect("a plan").steps;
         steps.iter().map(ToString::to_string).collect()
     }
 

@@ -21,7 +21,9 @@ pub mod seatbelt;
 pub mod sockets;
 mod streams;
 pub mod supervisor;
+pub mod surroundings;
 pub mod unfit;
+pub mod user;
 pub mod view;
 
 pub use crate::sys::process::Image;

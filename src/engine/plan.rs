@@ -11,6 +11,7 @@ use super::linux::guard;
 use super::linux::netns::NetPlan;
 use super::seatbelt;
 use super::unfit::Unfit;
+use super::user::{self, ByUser};
 use super::view::{Access, Content, Kind, Layer, View};
 use crate::policy::{Engine, Policy};
 
@@ -77,6 +78,8 @@ pub enum Step {
     Allow { at: PathBuf, allowed: Allowed },
     /// Close Landlock's fence around what was allowed; without a network, around ports as well.
     Fence { network: bool },
+    /// Try to read what must not be readable.
+    Unreadable(PathBuf),
     /// Drop the capabilities that there are.
     DropCapabilities,
     /// Drop every capability and the means to gain one.
@@ -139,6 +142,7 @@ impl fmt::Display for Step {
             Self::Allow { at, allowed } => write!(f, "allow: {} ({allowed})", at.display()),
             Self::Fence { network: true } => write!(f, "fence: files, signals"),
             Self::Fence { network: false } => write!(f, "fence: files, signals, ports"),
+            Self::Unreadable(path) => write!(f, "unreadable: {}", path.display()),
             Self::DropCapabilities => write!(f, "drop capabilities"),
             Self::DropPrivileges => write!(f, "drop privileges: capabilities, set-user-ID"),
             Self::Scope => write!(f, "scope: signals, abstract sockets"),
@@ -185,6 +189,8 @@ pub enum Maker {
         /// Whether the host's network is reached; otherwise none is.
         network: bool,
     },
+    /// The kernel, by what another user may do, and Landlock where there is one.
+    User(Box<ByUser>),
     /// The kernel of macOS, by this profile.
     Seatbelt(String),
 }
@@ -194,6 +200,16 @@ impl Maker {
     #[must_use]
     pub fn is_native(&self) -> bool {
         *self == Self::Native
+    }
+
+    /// Whether there are no namespaces; then, whether the host's network is reached.
+    #[must_use]
+    pub fn without_namespaces(&self) -> Option<bool> {
+        match self {
+            Self::Landlock { network } => Some(*network),
+            Self::User(by) => Some(by.network),
+            Self::Native | Self::Bwrap(_) | Self::Seatbelt(_) => None,
+        }
     }
 }
 
@@ -211,6 +227,12 @@ impl fmt::Display for Plan {
                 writeln!(f, "namespaces: user, mount, pid, ipc, uts, cgroup{network}")?;
             }
             Maker::Landlock { .. } => writeln!(f, "namespaces: none")?,
+            Maker::User(by) => {
+                writeln!(f, "namespaces: none\naccount: {}", by.account.user)?;
+                for (at, opened) in &by.openings {
+                    writeln!(f, "list: {} ({opened})", at.display())?;
+                }
+            }
             Maker::Bwrap(bwrap) => {
                 let words = bwrap.arguments.iter().map(|word| word.to_string_lossy());
                 let program = bwrap.program.display();
@@ -296,11 +318,18 @@ impl Plan {
     }
 
     /// The same for the engine that the rules name. No other takes its place: each keeps promises of
-    /// its own.
+    /// its own. One without a network for the sandbox alone finds the broker on this port, `broker`.
+    ///
+    /// `programs` are the files and directories that the command starts from.
     ///
     /// # Errors
     /// When this system does not have it, or it cannot do what the plan needs.
-    pub fn by(self, policy: &Policy) -> Result<Self, Error> {
+    pub fn by(
+        self,
+        policy: &Policy,
+        programs: &[PathBuf],
+        broker: Option<u16>,
+    ) -> Result<Self, Error> {
         let engine = policy.engine;
         if engine.is_native() {
             return Ok(self.guarded(policy));
@@ -318,10 +347,11 @@ impl Plan {
                 bwrap::divide(self, program)
             }
             Engine::Landlock => {
-                landlock::check(policy)?;
-                landlock::divide(self)
+                landlock::check(policy, engine.losses())?;
+                landlock::divide(self, engine)
             }
-            Engine::Seatbelt => seatbelt::divide(self, policy),
+            Engine::User => user::divide(self, policy, programs),
+            Engine::Seatbelt => seatbelt::divide(self, policy, broker),
         }
     }
 

@@ -1,7 +1,8 @@
 //! What this host gives a process without privileges, found out by doing it.
 //!
 //! Every trial happens in a child that ends at once, by the same calls that make a sandbox. What a
-//! version says or a file in `/proc/sys` is asked only to name who refused.
+//! version says or a file in `/proc/sys` is asked only to name who refused: see
+//! [`surroundings`](super::surroundings).
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -254,69 +255,4 @@ fn listen(told: &[u8]) -> Result<Vec<String>, Refused> {
             Err(Refused { what, source })
         }
     }
-}
-
-/// Who forbids namespaces to this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forbidder {
-    /// `user.max_user_namespaces` is zero.
-    Ceiling,
-    /// `kernel.unprivileged_userns_clone` is zero, as Debian's kernels had it.
-    Clone,
-    /// AppArmor gives rights in user namespaces to named programs only, as Ubuntu has it.
-    AppArmor,
-    /// The root directory is not that of the mount namespace.
-    Chroot,
-    /// A filter of a container, or something else that does not say its name.
-    Unknown,
-}
-
-/// Names who refused, from what the kernel's settings say.
-#[must_use]
-pub fn forbidder(refused: &Refused) -> Forbidder {
-    let zero = |setting: &str| setting_is(setting, "0");
-    if refused.source.raw_os_error() == Some(libc::ENOSPC) || zero("user/max_user_namespaces") {
-        Forbidder::Ceiling
-    } else if zero("kernel/unprivileged_userns_clone") {
-        Forbidder::Clone
-    } else if setting_is("kernel/apparmor_restrict_unprivileged_userns", "1") {
-        Forbidder::AppArmor
-    } else if is_chroot() {
-        Forbidder::Chroot
-    } else {
-        Forbidder::Unknown
-    }
-}
-
-fn setting_is(name: &str, value: &str) -> bool {
-    fs::read_to_string(format!("/proc/sys/{name}")).is_ok_and(|text| text.trim() == value)
-}
-
-/// The kernel lists the mounts that can be reached from the root directory: without one at `/`, the
-/// root is a directory inside a mount.
-fn is_chroot() -> bool {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    !mounts.is_empty()
-        && !mounts
-            .lines()
-            .any(|line| line.split(' ').nth(4) == Some("/"))
-}
-
-/// What kind of machine inside a machine this is, if one can be told.
-#[must_use]
-pub fn container() -> Option<&'static str> {
-    let there = |path: &&(&str, _)| Path::new(path.0).exists();
-    let marks = [
-        ("/.dockerenv", "a Docker container"),
-        ("/run/.containerenv", "a Podman container"),
-        ("/run/systemd/container", "a container"),
-    ];
-    marks.iter().find(there).map(|(_, name)| *name)
-}
-
-/// Whether this is the Linux of Windows, second version.
-#[must_use]
-pub fn is_wsl() -> bool {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    release.to_ascii_lowercase().contains("microsoft")
 }

@@ -6,15 +6,16 @@
 mod crew;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 use std::time::SystemTime;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::sys::socket::{AddressFamily, Shutdown, SockFlag, SockType, shutdown, socketpair};
 use nix::sys::wait::waitpid;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 
 use super::job::{FORWARDED, stop_with_the_command};
 use super::limits::Group;
@@ -28,6 +29,7 @@ use super::plan::{Maker, Plan, Step};
 use super::seatbelt;
 use super::streams::{null_input_and_output, refuse_directories};
 use super::unfit::Unfit;
+use super::user::order;
 use super::{Error, Exit, inside};
 use crate::policy::Policy;
 use crate::sys::handover::BrokerSockets;
@@ -44,7 +46,8 @@ fn call<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> Error {
     }
 }
 
-/// Starts to serve the network of a sandbox, and returns how to make it follow another policy.
+/// Starts to serve the network of a sandbox, and returns how to make it follow another policy. A sandbox
+/// without a network of its own has no sockets for it.
 pub type StartBroker<'a> = dyn Fn(BrokerSockets, &Policy) -> io::Result<Box<dyn Fn(&Policy)>> + 'a;
 
 /// One run: what is started, how, and where its policy comes from.
@@ -65,6 +68,8 @@ pub struct Run<'a> {
     pub group: Option<&'a Group>,
     /// Whether the command leads the foreground of a session that is its own.
     pub foreground: bool,
+    /// The program that applies a profile of Seatbelt, where there is one.
+    pub sandbox_exec: Option<&'a Path>,
     /// What the caller has to do, but not before the command runs.
     pub afterwards: &'a dyn Fn(),
 }
@@ -78,6 +83,9 @@ pub fn run(run: Run<'_>) -> Result<Exit, Error> {
         return by_seatbelt(profile, &run);
     }
     refuse_directories()?;
+    if let Maker::User(by) = &run.plan.maker {
+        by.settle()?;
+    }
     let filter = seccomp::program_for(run.plan).map_err(uncompiled)?;
     let asking = seccomp::asking_program(run.plan).map_err(uncompiled)?;
     let (ours, theirs) = socketpair(
@@ -102,7 +110,10 @@ pub fn run(run: Run<'_>) -> Result<Exit, Error> {
         blocked: &blocked,
     };
     match process::clone3(flags(run.plan)).map_err(Error::Namespaces)? {
-        Cloned::Child => init::run(&start, theirs),
+        Cloned::Child => match &start.plan.maker {
+            Maker::User(by) if !geteuid().is_root() => order::hand_over(&start, by, theirs),
+            _ => init::run(&start, theirs),
+        },
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
             Supervisor {
@@ -133,18 +144,21 @@ fn uncompiled(error: seccompiler::Error) -> Error {
 
 /// Leaves everything to the system's own program, where there is one.
 fn by_seatbelt(profile: &str, run: &Run<'_>) -> Result<Exit, Error> {
-    let program = seatbelt::program().ok_or(Unfit::Elsewhere("seatbelt"))?;
+    let program = run.sandbox_exec.ok_or(Unfit::Elsewhere("seatbelt"))?;
     let is_limit = |step: &Step| matches!(step, Step::Limit(_));
     if run.group.is_some() || run.plan.steps.iter().any(is_limit) {
         return Err(Unfit::Seatbelt("it enforces no `resource_limits`").into());
     }
     seatbelt::start::refuse_denied(&run.policy.exec, run.image)?;
+    let is_served = |step: &Step| matches!(step, Step::Network(_));
+    let serve = || (run.broker)(BrokerSockets::default(), &run.policy);
     let start = seatbelt::start::Start {
         program,
         profile,
         steps: &run.plan.steps,
         image: run.image,
         foreground: run.foreground,
+        serve: run.plan.steps.iter().any(is_served).then_some(&serve),
     };
     seatbelt::start::run(&start, run.afterwards)
 }
@@ -211,13 +225,16 @@ impl Supervisor<'_> {
                     Ok(Some((Report::Stopped, _))) => stop_with_the_command(),
                     Ok(Some((report, _))) => break self.outcome(report),
                     // A reset is how a killed peer looks; either way init is gone.
-                    Ok(None) | Err(_) => break Err(Error::Lost),
+                    Ok(None) | Err(_) => break Err(self.lost()),
                 }
             }
             // After the report: when the command has ended, those who help it may have failed for that.
             let served = if woken.called { self.serve() } else { Ok(()) };
             if let Err(error) = served.and_then(|()| self.replace(&woken.ended)) {
-                let _ = kill(self.init, Signal::SIGKILL);
+                if kill(self.init, Signal::SIGKILL).is_err() {
+                    // It belongs to somebody else, and ends when nobody is here any more.
+                    let _ = shutdown(self.control.as_raw_fd(), Shutdown::Both);
+                }
                 break Err(error);
             }
         };
@@ -288,6 +305,13 @@ impl Supervisor<'_> {
             | Report::Listener
             | Report::Ready
             | Report::Stopped => Err(Error::Lost),
+        }
+    }
+
+    fn lost(&self) -> Error {
+        match self.run.plan.maker {
+            Maker::User(_) if !self.started && !geteuid().is_root() => Unfit::Sudo.into(),
+            _ => Error::Lost,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::policy::Loss;
+use crate::policy::{Engine, Loss};
 
 /// Why the engine that the rules name did not run a command.
 #[derive(Debug)]
@@ -19,10 +19,18 @@ pub enum Unfit {
     Unasked(&'static str),
     /// Only listed programs are to run, by this line, and this engine cannot keep others from it.
     Allowlist(&'static str, String),
-    /// Landlock does not keep these promises, and nobody accepted that.
-    Unaccepted(Vec<Loss>),
-    /// Landlock cannot do what the rules ask for.
-    Landlock(&'static str),
+    /// The engine does not keep these promises, and nobody accepted that.
+    Unaccepted(Engine, Vec<Loss>),
+    /// The engine cannot do what the rules ask for, for it has no namespaces.
+    Bare(Engine, &'static str),
+    /// No account was made to run as.
+    NoAccount,
+    /// What is kept about the account is wrong.
+    Account(String),
+    /// Access control lists could not be set.
+    Lists(String),
+    /// Sudo did not start the command's first process.
+    Sudo,
     /// Seatbelt cannot do what the rules ask for.
     Seatbelt(&'static str),
     /// A path that a profile of Seatbelt would have to name, and cannot.
@@ -61,12 +69,13 @@ impl fmt::Display for Unfit {
                 "engine: {engine}: {by} needs mounts on which nothing is executed, and this engine has \
                  none: a program of one's own would run through the loader; `engine: native` has them"
             )?,
-            Self::Unaccepted(lost) => {
-                writeln!(f, "engine: landlock: these promises are not kept without namespaces:")?;
+            Self::Unaccepted(engine, lost) => {
+                let word = engine.word();
+                writeln!(f, "engine: {word}: these promises are not kept without namespaces:")?;
                 for loss in lost {
                     writeln!(f, "  {}: {}", loss.word(), loss.promise())?;
                 }
-                let line = acceptance();
+                let line = acceptance(*engine);
                 write!(f, "who does without them writes `{line}` into ~/.aigate/config.yaml")?;
             }
             Self::Seatbelt(why) => write!(f, "engine: seatbelt: {why}")?,
@@ -76,15 +85,34 @@ impl fmt::Display for Unfit {
                 "engine: seatbelt: sandbox-exec did not apply the profile: {said}; `aigate exec \
                  --dry-run` prints it, and inside another sandbox there is no second one"
             )?,
-            Self::Landlock(why) => write!(f, "engine: landlock: {why}; `engine: native` can")?,
+            Self::Bare(engine, why) => {
+                write!(f, "engine: {}: {why}; `engine: native` can", engine.word())?;
+            }
+            Self::NoAccount => f.write_str(
+                "engine: user: there is no account for your agents; `sudo aigate setup` makes one \
+                 (with the whole path of aigate, where sudo does not find it)",
+            )?,
+            Self::Account(why) => write!(
+                f,
+                "engine: user: {why}; `sudo aigate setup` makes it right"
+            )?,
+            Self::Lists(why) => write!(
+                f,
+                "engine: user: access control lists cannot be set: {why}; the project has to be yours, \
+                 on a file system with POSIX ACLs"
+            )?,
+            Self::Sudo => f.write_str(
+                "engine: user: sudo did not start the command as the account, and said why above; \
+                 `sudo aigate setup` makes its rule again",
+            )?,
         }
         f.write_str("; nothing was run")
     }
 }
 
-/// The line of the configuration that accepts all that Landlock loses.
+/// The line of the configuration that accepts all that an engine loses.
 #[must_use]
-pub fn acceptance() -> String {
-    let words = Loss::ALL.map(|(_, word, _)| word).join(", ");
-    format!("accept_losses: [{words}]")
+pub fn acceptance(engine: Engine) -> String {
+    let words: Vec<_> = engine.losses().iter().map(|loss| loss.word()).collect();
+    format!("accept_losses: [{}]", words.join(", "))
 }

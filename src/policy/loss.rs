@@ -1,6 +1,6 @@
 //! Promises that an engine does not keep, and that the user may give up by name.
 
-/// A promise of the threat model that Landlock alone cannot keep.
+/// A promise of the threat model that an engine without namespaces cannot keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Loss {
     /// Hidden files have names.
@@ -13,11 +13,13 @@ pub enum Loss {
     Metadata,
     /// Processes of the host.
     Processes,
+    /// Directories that everybody may write.
+    Shared,
 }
 
 impl Loss {
     /// Every loss, the word of the configuration for it, and what does not hold.
-    pub const ALL: [(Loss, &'static str, &'static str); 5] = [
+    pub const ALL: [(Loss, &'static str, &'static str); 6] = [
         (
             Loss::Names,
             "names",
@@ -26,8 +28,8 @@ impl Loss {
         (
             Loss::Later,
             "later",
-            "a hidden file is seen that appears after the start where nothing was hidden, and a rule \
-             that changes counts from the next start",
+            "a hidden file is seen that appears after the start (with `landlock`, where nothing was \
+             hidden), and a rule that changes counts from the next start",
         ),
         (
             Loss::Protected,
@@ -46,6 +48,13 @@ impl Loss {
             "processes",
             "names and command lines of all processes are seen, the end of yours can be waited for and \
              their priority changed; root reads the kernel's statistics in /proc",
+        ),
+        (
+            Loss::Shared,
+            "shared",
+            "directories that everybody may write, such as /tmp, and other projects in which the account \
+             has worked are read and written; what is hidden outside your own directories is as \
+             readable as its mode says; what the command leaves running may go on",
         ),
     ];
 

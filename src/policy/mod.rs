@@ -143,6 +143,8 @@ pub enum Engine {
     Native,
     /// Landlock and seccomp only.
     Landlock,
+    /// An account of its own, and access control lists.
+    User,
     /// The bubblewrap program.
     Bwrap,
     /// The macOS sandbox.
@@ -157,13 +159,25 @@ impl Engine {
     }
 
     /// Every engine and the word the configuration uses for it.
-    pub const WORDS: [(&'static str, Engine); 5] = [
+    pub const WORDS: [(&'static str, Engine); 6] = [
         ("auto", Engine::Auto),
         ("native", Engine::Native),
         ("landlock", Engine::Landlock),
+        ("user", Engine::User),
         ("bwrap", Engine::Bwrap),
         ("seatbelt", Engine::Seatbelt),
     ];
+
+    /// What it cannot keep and runs without only where that is accepted.
+    #[must_use]
+    pub fn losses(self) -> &'static [Loss] {
+        use Loss::{Later, Metadata, Names, Processes, Protected, Shared};
+        match self {
+            Engine::Landlock => &[Names, Later, Protected, Metadata, Processes],
+            Engine::User => &[Names, Later, Protected, Processes, Shared],
+            Engine::Auto | Engine::Native | Engine::Bwrap | Engine::Seatbelt => &[],
+        }
+    }
 
     /// The word used in the configuration.
     #[must_use]

@@ -21,6 +21,7 @@ pub mod scm;
 pub mod sigpipe;
 pub mod socket;
 pub mod terminal;
+pub mod xattr;
 
 use std::io;
 

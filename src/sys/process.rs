@@ -143,6 +143,18 @@ impl Image {
     pub fn path(&self) -> &CString {
         &self.path
     }
+
+    /// The words that it is told, its own name first.
+    #[must_use]
+    pub fn argv(&self) -> &[CString] {
+        &self.argv
+    }
+
+    /// Its variables.
+    #[must_use]
+    pub fn envp(&self) -> &[CString] {
+        &self.envp
+    }
 }
 
 /// `execve(2)`; returns only with the reason it failed.

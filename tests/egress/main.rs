@@ -16,6 +16,8 @@ mod clients;
 mod downloads;
 mod exec;
 mod floods;
+mod front;
+mod front_requests;
 mod names;
 mod ports;
 mod proxies;

@@ -27,6 +27,8 @@ pub(crate) const SERVER: &str = "203.0.113.10";
 pub(crate) const OTHER: &str = "203.0.113.20";
 /// One on the local network.
 pub(crate) const PRIVATE: &str = "10.66.0.1";
+/// The metadata service of a cloud.
+pub(crate) const METADATA: &str = "169.254.169.254";
 const SERVER_V6: &str = "2a00:db8::10";
 const WORLD: &str = "AIGATE_TEST_WORLD";
 const INSIDE: &str = "AIGATE_TEST_INSIDE";
@@ -113,7 +115,7 @@ impl World {
             let address = |text: &str| {
                 Request::address("test address", LOOPBACK, text.parse().expect("address"))
             };
-            let addresses = [SERVER, OTHER, PRIVATE, SERVER_V6].map(address);
+            let addresses = [SERVER, OTHER, PRIVATE, METADATA, SERVER_V6].map(address);
             netlink
                 .run(&[Request::link_up("lo", LOOPBACK)])
                 .expect("lo up");
@@ -180,6 +182,14 @@ impl World {
         self.asked.lock().unwrap().clone()
     }
 
+    /// How the host of this world reaches the network.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            files: self.files.clone(),
+            upstream: self.upstream.clone(),
+        }
+    }
+
     /// A sandbox with these rules, in which nothing runs yet.
     pub(crate) fn sandbox(&self, texts: &[&str]) -> Sandbox {
         let path = self.dir.path().join("handover");
@@ -222,12 +232,8 @@ impl World {
             net: rules(texts),
             publish_ports: self.publish.clone(),
         };
-        let settings = Settings {
-            files: self.files.clone(),
-            upstream: self.upstream.clone(),
-        };
         let sink = Box::new(move |event| drop(sender.send(event)));
-        let broker = Broker::start(sockets, rules, settings, sink).expect("broker");
+        let broker = Broker::start(sockets, rules, self.settings(), sink).expect("broker");
         Sandbox {
             stream,
             child: Some(child),

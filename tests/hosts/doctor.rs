@@ -5,7 +5,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::NO_NAMESPACES;
-use super::support::{Outcome, World, place, process, quoted};
+use super::sockets_go;
+use super::support::{Outcome, World, place, process, python, quoted};
 
 fn doctor(world: &World, refusals: Option<&str>) -> (Option<i32>, Value) {
     let mut command = match refusals {
@@ -13,6 +14,10 @@ fn doctor(world: &World, refusals: Option<&str>) -> (Option<i32>, Value) {
         Some(calls) => refused(world, calls),
     };
     command.args(["doctor", "--json"]);
+    told(command)
+}
+
+fn told(command: Command) -> (Option<i32>, Value) {
     let outcome = process::run(command);
     let findings = serde_json::from_str(&outcome.out);
     let findings = findings.unwrap_or_else(|why| panic!("{why}\n{outcome}"));
@@ -24,6 +29,14 @@ fn refused(world: &World, calls: &str) -> Command {
     let mut command = world.command("python3");
     command.arg(script).arg(calls).arg(place::binary());
     command
+}
+
+/// The doctor below these words of a caller's shell.
+fn doctor_below(world: &World, words: &str) -> (Option<i32>, Value) {
+    let mut command = world.command("/bin/sh");
+    let script = format!("exec {words} \"$@\" doctor --json");
+    command.args(["-c", &script, "sh"]).arg(place::binary());
+    told(command)
 }
 
 fn finding<'v>(report: &'v Value, what: &str) -> &'v Value {
@@ -58,6 +71,11 @@ fn this_host_has_what_these_tests_need() {
         is(&report, what, "ok");
     }
     is(&report, "shims", "note");
+    // The kernel lets root's programs make no user namespace in one that has a single user.
+    match nix::unistd::geteuid().is_root() {
+        true => is(&report, "nested", "note"),
+        false => is(&report, "nested", "ok"),
+    };
     assert_eq!(
         (code, &report["lost"]),
         (Some(0), &Value::from(0)),
@@ -106,16 +124,161 @@ fn each_engine_says_whether_it_can_run_and_what_it_would_lose() {
     says(&here, "seatbelt", "note", &["macOS"]);
 
     let (_, closed) = doctor(&world, Some(NO_NAMESPACES));
-    says(&closed, "native", "note", &["cannot run", "user namespace"]);
+    says(&closed, "native", "lost", &["cannot run", "user namespace"]);
     says(&closed, "bwrap", "note", &["cannot run: bwrap: "]);
     says(&closed, "landlock", "note", &["can run after", line]);
 
     let (_, bare) = doctor(&world, Some("landlock_create_ruleset=ENOSYS"));
-    for engine in ["native", "bwrap", "landlock"] {
+    says(&bare, "native", "lost", &["cannot run", "landlock"]);
+    for engine in ["bwrap", "landlock"] {
         says(&bare, engine, "note", &["cannot run", "landlock"]);
     }
     let (_, missing) = doctor(&World::new().env("PATH", "/nowhere"), None);
     says(&missing, "bwrap", "note", &["not installed"]);
+}
+
+/// Another engine that cannot run is nobody's loss.
+#[test]
+fn the_engine_that_the_rules_name_is_a_loss_where_it_cannot_run() {
+    let names = |engine: &str| World::new().config(&format!("engine: {engine}\n"));
+    let lost = |world: &World, refusals, engine: &str, cure: &str| {
+        let (code, report) = doctor(world, refusals);
+        assert_eq!(code, Some(1), "{report:#}");
+        let what = format!("engine: {engine}");
+        is(&report, &what, "lost");
+        for what in [&*what, "sandbox"] {
+            let said = finding(&report, what)["cure"].as_str().expect("a cure");
+            assert!(said.contains(cure), "{what}: {cure}: {report:#}");
+        }
+        report
+    };
+    let spent = Some("clone3=ENOSYS,clone:newuser=ENOSPC");
+    let cure = "sysctl user.max_user_namespaces";
+    lost(&names("native"), spent, "native", cure);
+    let report = lost(&names("bwrap"), spent, "bwrap", cure);
+    is(&report, "engine: native", "note");
+    let report = lost(
+        &names("landlock"),
+        None,
+        "landlock",
+        "accept_losses: [names",
+    );
+    is(&report, "engine: native", "ok");
+    lost(&names("seatbelt"), None, "seatbelt", "engine: auto");
+    let bare = names("bwrap").env("PATH", "/nowhere");
+    lost(&bare, None, "bwrap", "apt-get install bubblewrap");
+}
+
+#[test]
+fn a_supervisor_that_listens_already_is_a_loss_of_native() {
+    let script = quoted(place::package().join("tests/hosts/listen.py"));
+    let (code, report) = doctor_below(&World::new(), &format!("python3 {script}"));
+    assert_eq!(code, Some(1), "{report:#}");
+    for what in ["seccomp notify", "engine: native", "sandbox"] {
+        let said = is(&report, what, "lost");
+        assert!(
+            said.contains("busy") && said.contains("another supervisor"),
+            "{said}"
+        );
+    }
+    // The kernel itself has what is needed, and engines that ask nobody can run.
+    is(&report, "seccomp", "ok");
+    is(&report, "engine: bwrap", "ok");
+}
+
+#[test]
+fn a_proc_that_cannot_be_written_and_a_chroot_are_told_by_name() {
+    let words = "bwrap --bind / / --dev-bind /dev /dev --ro-bind /proc /proc";
+    let (code, report) = doctor_below(&World::new(), words);
+    assert_eq!(code, Some(1), "{report:#}");
+    let lost = is(&report, "user namespace", "lost");
+    assert!(lost.contains("mount -o remount,rw /proc"), "{lost}");
+
+    // A directory with a system in it, as people make them: it is no mount.
+    let world = World::new();
+    let enter = world.elsewhere().join("enter");
+    let (root, project) = (world.elsewhere().join("root"), world.project());
+    let script = format!(
+        "mkdir {root}\nfor name in /*; do\n  if test -L $name; then cp -P $name {root}\n  \
+         elif test -d $name; then mkdir {root}$name && mount --rbind $name {root}$name; fi\ndone\n\
+         exec chroot {root} /bin/sh -c 'cd {project} && exec \"$@\"' sh \"$@\"\n",
+        root = quoted(root),
+        project = quoted(project),
+    );
+    std::fs::write(&enter, script).expect("a file");
+    let words = format!("unshare -rm sh {}", quoted(enter));
+    let (code, report) = doctor_below(&world, &words);
+    assert_eq!(code, Some(1), "{report:#}");
+    let lost = is(&report, "user namespace", "lost");
+    assert!(lost.contains("leave the chroot"), "{lost}");
+}
+
+/// A system without control groups and without a manager of services.
+#[test]
+fn ceilings_that_are_asked_for_and_cannot_be_had_are_a_loss() {
+    let words = "bwrap --bind / / --dev-bind /dev /dev --tmpfs /sys/fs/cgroup --tmpfs /run";
+    let limits = "resource_limits:\n  max_memory: 1G\n  max_cpu_percent: 50\n";
+    let (code, report) = doctor_below(&World::new().config(limits), words);
+    assert_eq!(code, Some(1), "{report:#}");
+    let lost = is(&report, "cgroups", "lost");
+    assert!(
+        lost.contains("max_memory") && lost.contains("max_cpu_percent"),
+        "{lost}"
+    );
+    assert!(lost.contains("loginctl enable-linger"), "{lost}");
+    let (code, report) = doctor_below(&World::new(), words);
+    assert_eq!(code, Some(0), "nobody asked: {report:#}");
+    is(&report, "cgroups", "note");
+}
+
+#[test]
+fn a_home_that_cannot_be_written_is_a_loss() {
+    let world = World::new();
+    let home = quoted(world.home());
+    let words = format!("bwrap --bind / / --dev-bind /dev /dev --ro-bind {home} {home}");
+    let (code, report) = doctor_below(&world, &words);
+    assert_eq!(code, Some(1), "{report:#}");
+    let lost = is(&report, "home", "lost");
+    assert!(
+        lost.contains("Read-only") && lost.contains("export HOME="),
+        "{lost}"
+    );
+}
+
+/// A directory that Windows leaves, and a socket in place of its own.
+#[test]
+fn programs_of_windows_are_told_by_whether_their_socket_answers() {
+    let words = "bwrap --bind / / --dev-bind /dev /dev --tmpfs /run --dir /run/WSL";
+    let tell = |config: &str, listens: bool| {
+        let mut world = World::new();
+        let socket = world.elsewhere().join("interop");
+        world = world
+            .env("WSL_INTEROP", &socket)
+            .config(&config.replace("SOCKET", socket.to_str().unwrap()));
+        let _listener = listens.then(|| {
+            let listener = world.host(&python(&format!(
+                "import socket,time; a=socket.socket(socket.AF_UNIX); a.bind('{}'); a.listen(9); \
+                 print('up', flush=True); time.sleep(600)",
+                socket.display()
+            )));
+            assert_eq!(listener.line().trim(), "up");
+            listener
+        });
+        doctor_below(&world, words)
+    };
+    let _gate = sockets_go();
+    let (code, report) = tell("", false);
+    assert_eq!(code, Some(0), "{report:#}");
+    assert!(is(&report, "windows", "note").contains("does not answer"));
+    let (code, report) = tell("", true);
+    assert_eq!(code, Some(0), "inside nobody answers: {report:#}");
+    assert!(!is(&report, "windows", "note").contains("does not answer"));
+    let (code, report) = tell("unix_sockets: [SOCKET]\n", true);
+    assert_eq!(code, Some(1), "{report:#}");
+    assert!(
+        report.to_string().contains("can be started from inside"),
+        "{report:#}"
+    );
 }
 
 #[test]
@@ -126,6 +289,15 @@ fn what_is_accepted_and_works_is_no_loss() {
     let (_, report) = doctor(&world, Some(NO_NAMESPACES));
     assert!(is(&report, "engine: landlock", "ok").contains("what is accepted"));
     is(&report, "sandbox", "ok");
+}
+
+/// The rules gave it up, so there is nothing to mend.
+#[test]
+fn sandboxes_inside_are_no_loss_where_the_rules_leave_none() {
+    let listed = "exec: allowlist\nallow_exec: [/bin/ls]\n";
+    let (code, report) = doctor(&World::new().config(listed), None);
+    assert_eq!(code, Some(0), "{report:#}");
+    assert!(is(&report, "nested", "note").contains("exec: allowlist"));
 }
 
 #[test]
@@ -142,12 +314,15 @@ fn each_refusal_is_one_loss_and_no_more() {
         ("landlock_create_ruleset=ENOSYS", "landlock"),
         ("inotify_init1=EMFILE", "inotify"),
         ("fsopen=EPERM", "mounts"),
+        ("seccomp=EINVAL", "seccomp"),
     ] {
         let (code, report) = doctor(&World::new(), Some(calls));
         assert_eq!(code, Some(1), "{calls}: {report:#}");
         is(&report, what, "lost");
         is(&report, "user namespace", "ok");
-        is(&report, "seccomp", "ok");
+        if what != "seccomp" {
+            is(&report, "seccomp", "ok");
+        }
     }
 }
 
@@ -194,6 +369,56 @@ fn a_damaged_shim_is_a_loss() {
     let (code, report) = doctor(&world, None);
     assert_eq!(code, Some(1));
     assert!(is(&report, "shims", "lost").contains("aigate shim repair"));
+}
+
+/// What the user wrote himself is not ours to repair: the edit is told, with its place.
+#[test]
+fn a_shell_that_starts_something_else_is_a_loss_with_the_line() {
+    for (line, why, cure) in [
+        (
+            "alias claude=/bin/true",
+            "has an alias claude",
+            "take the alias claude out of",
+        ),
+        (
+            "unset PROMPT_COMMAND; PATH=$HOME/own:$PATH",
+            "/own/claude for claude",
+            "write: export PATH=",
+        ),
+    ] {
+        let world = World::new().home_file(".bashrc", "# mine\n");
+        world.host_ok("mkdir ~/own && cp /bin/true ~/own/claude");
+        let path = format!("{}:/usr/bin:/bin", world.home().join("own").display());
+        let world = world.env("PATH", path).env("SHELL", "/bin/bash");
+        let mut install = world.aigate();
+        install.args(["shim", "install", "--pre", "claude"]);
+        let installed = process::run(install);
+        assert!(installed.ok(), "{installed}");
+        is(&doctor(&world, None).1, "shells", "ok");
+        world.host_ok(&format!("echo {} >> ~/.bashrc", shell_words::quote(line)));
+        let (code, report) = doctor(&world, None);
+        assert_eq!(code, Some(1), "{report:#}");
+        let lost = is(&report, "shells", "lost");
+        let bashrc = world.home().join(".bashrc");
+        let lines = std::fs::read_to_string(&bashrc)
+            .expect("a file")
+            .lines()
+            .count();
+        let at = format!("{}:{lines}", bashrc.display());
+        for word in [why, cure, &at] {
+            assert!(lost.contains(word), "{word}: {lost}");
+        }
+        // The edit that it names mends it.
+        if cure.starts_with("write") {
+            let said = finding(&report, "shells")["cure"].as_str().expect("a cure");
+            let (_, edit) = said.split_once("write: ").expect("a line");
+            let edit = edit.lines().next().expect("a line");
+            world.host_ok(&format!("echo {} >> ~/.bashrc", shell_words::quote(edit)));
+        } else {
+            world.host_ok("sed -i '$d' ~/.bashrc");
+        }
+        is(&doctor(&world, None).1, "shells", "ok");
+    }
 }
 
 #[test]

@@ -180,12 +180,17 @@ fn what_it_cannot_say_is_refused() {
 /// Seen: landlock | no user namespaces | every attack of `aigate verify`: refused, or given up by name
 #[test]
 fn the_attacks_of_verify_are_refused_or_given_up() {
-    let world = world("network: \"off\"\n").home_secret(".ssh/id_ed25519");
     let script = quoted(place::package().join("tests/hosts/refuse.py"));
-    let outcome = world.control(&format!(
-        "python3 {script} {NO_NAMESPACES} {} verify --json",
-        quoted(place::binary())
-    ));
+    let caller = format!("python3 {script} {NO_NAMESPACES}");
+    verified(&world("network: \"off\"\n"), &caller);
+}
+
+/// `aigate verify`, started by `caller`, reaches nothing but what was given up.
+#[track_caller]
+pub(super) fn verified(world: &World, caller: &str) {
+    world.host_ok("mkdir -p ~/.ssh && cp .env ~/.ssh/id_ed25519");
+    let binary = quoted(place::binary());
+    let outcome = world.control(&format!("{caller} {binary} verify --json"));
     let report: Value = serde_json::from_str(&outcome.out).unwrap_or_else(|_| panic!("{outcome}"));
     assert_eq!(report["holds"], true, "{outcome}");
     let attacks = report["attacks"].as_array().expect("a list");
@@ -265,7 +270,11 @@ fn nothing_is_left_running() {
 /// Seen: landlock | no user namespaces | aigate is killed: the command and what it started end
 #[test]
 fn nothing_outlives_a_killed_supervisor() {
-    let world = world("");
+    outlived_by_nothing(world(""));
+}
+
+/// The supervisor is killed; what it started ends.
+pub(super) fn outlived_by_nothing(world: World) {
     // Nobody is left to remove its own temporary directory: that goes with the world.
     let elsewhere = world.elsewhere();
     let world = world.env("TMPDIR", elsewhere);

@@ -2,8 +2,10 @@
 //! refused with the reason and nothing has run; and `aigate doctor` names what is lost.
 #![expect(clippy::expect_used, reason = "a test reports by panicking")]
 
+mod account;
 mod bwrap;
 mod doctor;
+mod installing;
 mod landlock;
 mod matrix;
 mod measured;
@@ -11,6 +13,7 @@ mod refusals;
 mod seatbelt;
 #[path = "../support/mod.rs"]
 mod support;
+mod user;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

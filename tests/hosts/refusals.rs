@@ -1,6 +1,6 @@
 //! Runs on hosts that refuse.
 
-use super::support::{World, quoted, tool};
+use super::support::{SECRET, World, place, quoted, tool};
 use super::{NO_NAMESPACES, kept, refused, refusing};
 
 /// Seen: native | no user namespaces (a container's filter) | refused with the reason; nothing runs
@@ -24,6 +24,16 @@ fn without_mounts_the_run_is_refused_with_the_step() {
     refused(&refusing("fsopen=EPERM"), &["tmpfs", "aigate doctor"]);
 }
 
+/// Seen: native | another supervisor listens to system calls | refused with the reason; nothing runs
+#[test]
+fn below_another_listener_the_run_is_refused_with_the_reason() {
+    let script = quoted(place::package().join("tests/hosts/listen.py"));
+    let world = World::new().secret(".env");
+    let world = world.caller(&format!("set -- python3 {script} \"$@\""));
+    refused(&world, &["busy", "nothing was run"]);
+    assert!(world.control("cat .env").said(SECRET));
+}
+
 /// Seen: native | no inotify left | ended with the reason
 #[test]
 fn without_a_watch_on_files_the_run_is_ended_with_the_reason() {
@@ -31,6 +41,21 @@ fn without_a_watch_on_files_the_run_is_ended_with_the_reason() {
     let outcome = world.sandboxed("sleep 60");
     assert_eq!(outcome.code(), Some(125), "{outcome}");
     assert!(outcome.err.contains("max_user_instances"), "{outcome}");
+}
+
+/// A `/proc` that can be read and not written, where a user namespace gets its IDs.
+const READ_ONLY_PROC: &str =
+    "set -- bwrap --bind / / --dev-bind /dev /dev --ro-bind /proc /proc \"$@\"";
+
+/// Seen: native | no `/proc` writes | refused with the step; nothing runs
+#[test]
+fn where_proc_cannot_be_written_the_run_is_refused_with_the_step() {
+    let world = World::new().secret(".env").caller(READ_ONLY_PROC);
+    refused(&world, &["identity", "Read-only", "nothing was run"]);
+    // The host runs programs, and the secret is there.
+    let outside = world.control("cat .env; echo >/proc/self/comm");
+    assert!(outside.said(SECRET) && !outside.ok(), "{outside}");
+    assert!(world.caller("").control("echo >/proc/self/comm").ok());
 }
 
 /// Seen: native | read-only home | every promise tried is kept

@@ -45,12 +45,32 @@ fn its_profile_is_printed() {
     }
 }
 
-/// Seen: seatbelt | this machine | a network of listed hosts: refused, for nobody serves it
+/// Seen: seatbelt | this machine | `--dry-run` with listed hosts: the profile opens one port, and nobody listens
 #[test]
-fn a_network_that_somebody_would_have_to_serve_is_refused() {
+fn of_a_network_of_listed_hosts_the_profile_opens_one_port() {
     let world = world("network: filtered\nallow_net: [example.org]\n");
+    let mut command = world.aigate();
+    command.args(["exec", "--dry-run", "--", "/bin/true"]);
+    let outcome = process::run(command);
+    assert!(outcome.ok(), "{outcome}");
+    let opened: Vec<_> = outcome.out.match_indices("remote ip").collect();
+    assert_eq!(opened.len(), 1, "{outcome}");
+    for words in [
+        "(remote ip \"localhost:1\")",
+        "; network: through the broker",
+    ] {
+        assert!(outcome.out.contains(words), "{words}\n{outcome}");
+    }
+    // A run would be given a port of its own; here it is refused, as there is no Seatbelt.
+    refused(&world, &["engine: seatbelt", "not on this system"]);
+}
+
+/// Seen: seatbelt | this machine | published ports: refused; nothing runs
+#[test]
+fn a_port_cannot_be_published() {
+    let published = world("network: filtered\npublish_ports: [3000]\n");
     refused(
-        &world,
-        &["engine: seatbelt", "listed hosts", "nothing was run"],
+        &published,
+        &["engine: seatbelt", "publish_ports", "nothing was run"],
     );
 }

@@ -15,13 +15,16 @@ fn wrong(user: &User, agent: &str, variables: &[(&str, &str)]) -> String {
     let status = process::run(status);
     assert_eq!(status.code(), Some(1), "{agent}: {status}");
     assert!(status.out.contains("NOT in force"), "{agent}: {status}");
-    // The doctor says the same.
+    // The doctor says the same, and what mends it.
     let mut doctor = user.world.aigate();
     doctor.arg("doctor").envs(variables.iter().copied());
     let doctor = process::run(doctor);
     let problem = status.out.lines().find_map(|line| line.strip_prefix("! "));
+    let (what, cure) = problem
+        .and_then(|problem| problem.split_once("; repair: "))
+        .expect("a problem");
     assert!(
-        doctor.out.contains(problem.expect("a problem")),
+        doctor.out.contains(what) && doctor.out.contains(&format!("to mend it: {cure}\n")),
         "{agent}: {status}\n{doctor}"
     );
     status.out
@@ -101,9 +104,14 @@ fn every_switch_is_told_with_its_file() {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(&file, text).unwrap();
             let told = wrong(&user, name, &[]);
+            let (key, at) = (defeat.key.join("."), file.display());
+            let cure = match &defeat.item {
+                Some(item) => format!("repair: take {item} out of `{key}` in {at}"),
+                None => format!("repair: take `{key}` out of {at}"),
+            };
             assert!(
-                told.contains("switches the hooks off") && told.contains(file.to_str().unwrap()),
-                "{told}"
+                told.contains("switches the hooks off") && told.contains(&cure),
+                "{cure}: {told}"
             );
             if matches!(defeat.file, Spot::Project(_)) {
                 fs::remove_file(&file).unwrap();
@@ -140,7 +148,8 @@ fn a_variable_that_switches_hooks_off_is_told() {
             user.integrate(&["install", name]);
             let told = wrong(&user, name, &[(&variable.name, "1")]);
             assert!(
-                told.contains(&format!("variable {} is set", variable.name)),
+                told.contains(&format!("variable {0} is set", variable.name))
+                    && told.contains(&format!("repair: unset {}", variable.name)),
                 "{told}"
             );
             let mut off = user.command(&["status", name]);
@@ -218,7 +227,7 @@ fn a_hook_of_others_before_ours_is_told_and_repaired() {
     user.put(".codex/hooks.json", hooks.to_string().as_bytes());
     let told = wrong(&user, "codex", &[]);
     assert!(
-        told.contains("renew: aigate integrate install codex"),
+        told.contains("repair: aigate integrate install codex"),
         "{told}"
     );
     user.integrate(&["install", "codex"]);

@@ -13,6 +13,7 @@ mod judge;
 mod names;
 mod reader;
 mod said;
+mod served;
 mod started;
 
 use std::path::{Path, PathBuf};

@@ -14,7 +14,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use aigate::engine::plan::Step;
-use aigate::engine::seatbelt::start::{Start, refuse_denied, run};
+use aigate::engine::seatbelt::start::{Serve, Start, refuse_denied, run};
 use aigate::engine::{Error, Exit, Image};
 use aigate::sys::process::{die_by_signal, exit_now, fork};
 use aigate::sys::terminal;
@@ -29,12 +29,19 @@ use super::only;
 const PROFILE: &str = "(version 1)\n(deny default)\n; \"$(id)\" 'x'\n";
 
 /// A directory with a stand-in, and what a command says.
-struct Place {
+pub(crate) struct Place {
     root: TempDir,
 }
 
+/// What a command has besides its words: a profile, variables, and who serves its network.
+pub(crate) struct Outfit<'a> {
+    pub(crate) profile: &'a str,
+    pub(crate) variables: Vec<CString>,
+    pub(crate) serve: Option<&'a Serve<'a>>,
+}
+
 impl Place {
-    fn new() -> Place {
+    pub(crate) fn new() -> Place {
         let root = TempDir::new().expect("a directory");
         let stand_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seatbelt/sandbox-exec");
         // Written by another process: a program that this one has open for writing cannot be started.
@@ -43,16 +50,16 @@ impl Place {
         Place { root }
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.at(name)).unwrap_or_default()
     }
 
     /// What the stand-in was told: the words of each start.
-    fn told(&self) -> Vec<String> {
+    pub(crate) fn told(&self) -> Vec<String> {
         let told = self.read("sandbox-exec.told");
         let words = told
             .strip_suffix("\n--- \n")
@@ -66,41 +73,64 @@ impl Place {
 
     /// Starts a shell with this script in another process, which ends as the script ends; `before` is
     /// done there first.
-    fn start(&self, script: &str, before: impl FnOnce()) -> Pid {
+    pub(crate) fn start(&self, script: &str, before: impl FnOnce()) -> Pid {
+        self.start_in(script, |start| {
+            before();
+            start(Outfit {
+                profile: PROFILE,
+                variables: Vec::new(),
+                serve: None,
+            });
+        })
+    }
+
+    /// The same with an outfit that `dress` makes there.
+    pub(crate) fn start_in(&self, script: &str, dress: impl FnOnce(&dyn Fn(Outfit<'_>))) -> Pid {
+        self.apart(|| dress(&|outfit| self.become_run(script, outfit)))
+    }
+
+    /// Does this in another process, with its streams in files.
+    pub(crate) fn apart(&self, act: impl FnOnce()) -> Pid {
         let out = File::create(self.at("out")).expect("a file");
         let err = File::create(self.at("err")).expect("a file");
         let Some(pid) = fork().expect("a process") else {
             dup2_stdin(File::open("/dev/null").expect("null")).expect("dup2");
             dup2_stdout(out).expect("dup2");
             dup2_stderr(err).expect("dup2");
-            before();
-            let words = [
-                c"sh".into(),
-                c"-c".into(),
-                CString::new(script).expect("a script"),
-            ];
-            let variables = vec![c"PATH=/usr/bin:/bin".into(), c"MARK=\"; x".into()];
-            let image = Image::new(c"/bin/sh".into(), words.into(), variables);
-            let steps = [Step::Enter(self.root.path().to_owned())];
-            let program = self.at("sandbox-exec");
-            let start = Start {
-                program: &program,
-                profile: PROFILE,
-                steps: &steps,
-                image: &image,
-                foreground: false,
-            };
-            let ran = self.at("ran");
-            match run(&start, &|| drop(File::create(&ran))) {
-                Ok(Exit::Code(code)) => exit_now(code),
-                Ok(Exit::Signal(signal)) => die_by_signal(signal),
-                Err(error) => {
-                    let _ = fs::write(self.at("error"), error.to_string());
-                    exit_now(125)
-                }
-            }
+            act();
+            exit_now(124)
         };
         Pid::from_raw(pid)
+    }
+
+    fn become_run(&self, script: &str, outfit: Outfit<'_>) {
+        let words = [
+            c"sh".into(),
+            c"-c".into(),
+            CString::new(script).expect("a script"),
+        ];
+        let mut variables = vec![c"PATH=/usr/bin:/bin".into(), c"MARK=\"; x".into()];
+        variables.extend(outfit.variables);
+        let image = Image::new(c"/bin/sh".into(), words.into(), variables);
+        let steps = [Step::Enter(self.root.path().to_owned())];
+        let program = self.at("sandbox-exec");
+        let start = Start {
+            program: &program,
+            profile: outfit.profile,
+            steps: &steps,
+            image: &image,
+            foreground: false,
+            serve: outfit.serve,
+        };
+        let ran = self.at("ran");
+        match run(&start, &|| drop(File::create(&ran))) {
+            Ok(Exit::Code(code)) => exit_now(code),
+            Ok(Exit::Signal(signal)) => die_by_signal(signal),
+            Err(error) => {
+                let _ = fs::write(self.at("error"), error.to_string());
+                exit_now(125)
+            }
+        }
     }
 
     fn run(&self, script: &str) -> WaitStatus {
@@ -109,7 +139,7 @@ impl Place {
 
     /// Waits until the command has said this.
     #[track_caller]
-    fn until(&self, said: &str) {
+    pub(crate) fn until(&self, said: &str) {
         for _ in 0..6000 {
             if self.read("out").contains(said) {
                 return;
@@ -125,7 +155,7 @@ impl Place {
 }
 
 /// How a process ends, which must be soon: a hang is a failure.
-fn ended(pid: Pid) -> WaitStatus {
+pub(crate) fn ended(pid: Pid) -> WaitStatus {
     for _ in 0..6000 {
         match waitpid(pid, Some(WaitPidFlag::WNOHANG)).expect("our own child") {
             WaitStatus::StillAlive => sleep(Duration::from_millis(10)),
@@ -137,7 +167,7 @@ fn ended(pid: Pid) -> WaitStatus {
 }
 
 #[track_caller]
-fn code(status: WaitStatus) -> i32 {
+pub(crate) fn code(status: WaitStatus) -> i32 {
     match status {
         WaitStatus::Exited(_, code) => code,
         other => panic!("{other:?}"),

@@ -75,6 +75,23 @@ pub(crate) fn base() -> PathBuf {
         .expect("set AIGATE_TEST_DIR to a directory outside /tmp, /var/tmp, /run and /dev")
 }
 
+/// The account of `engine: user` for this user, `None` where nobody made one.
+pub(crate) fn account() -> Option<serde_json::Value> {
+    let own = nix::unistd::geteuid();
+    let file = format!("/var/lib/aigate/accounts/{own}.json");
+    serde_json::from_str(&fs::read_to_string(file).ok()?).ok()
+}
+
+/// Where another account gets without a list being changed that is not the test's.
+pub(crate) fn open_base() -> PathBuf {
+    if !nix::unistd::geteuid().is_root() {
+        return base();
+    }
+    let open = PathBuf::from("/var/lib/aigate-tests");
+    fs::create_dir_all(&open).expect("a directory");
+    open
+}
+
 fn is_private(folder: &Path) -> bool {
     ["/tmp", "/var/tmp", "/run", "/dev"]
         .iter()

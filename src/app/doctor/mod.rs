@@ -5,18 +5,21 @@
 
 mod apparmor;
 mod engines;
+mod guards;
+mod inside;
 mod machine;
+mod windows;
 
-use std::env;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::io;
+use std::path::Path;
 
-use super::integrate::{self, Integrations};
+pub use inside::within;
+
 use super::policy::place;
-use super::shim::{User, Verdict};
+use super::shim::User;
 use crate::config;
 use crate::engine;
+use crate::engine::surroundings::Facts;
 use crate::policy::Policy;
 
 /// One thing that was tried.
@@ -98,11 +101,15 @@ pub fn run() -> Result<Vec<Finding>, Inside> {
     }
     let home = config::load::home().ok();
     let policy = rules();
+    let facts = Facts::gathered();
     // The kernel first: its trials fork, which a process with threads may not.
-    let mut found = machine::findings(policy.as_ref().ok().map(|policy| &policy.limits));
+    let limits = policy.as_ref().ok().map(|policy| &policy.limits);
+    let mut found = machine::findings(&facts, limits);
     let engines = engines::findings(&found, policy.as_ref().ok());
+    found.extend(windows::finding());
     found.extend(engines);
-    found.extend(sandbox(policy));
+    let sandbox = sandbox(&facts, policy, &found);
+    found.extend(sandbox);
     found.push(match &home {
         Some(home) => home_is_writable(home),
         None => Finding::lost(
@@ -113,39 +120,10 @@ pub fn run() -> Result<Vec<Finding>, Inside> {
         ),
     });
     if let Ok(user) = User::of_this_process() {
-        found.extend(shims(&user));
+        found.extend(guards::shims(&user));
     }
-    found.push(hooks());
+    found.extend(guards::hooks());
     Ok(found)
-}
-
-/// What the settings of agents lack, or what in them switches our hooks off.
-fn hooks() -> Finding {
-    const UNTOLD: &str = "an agent outside the sandbox is not stopped by its hooks";
-    let problems = || {
-        let here = Integrations::here()?;
-        let agents = here.list()?.into_iter();
-        let installed: Vec<_> = agents.filter(|a| !a.installed.is_empty()).collect();
-        let mut problems = Vec::new();
-        for agent in &installed {
-            problems.extend(here.problems(agent.name)?);
-        }
-        Ok::<_, integrate::Error>((installed.len(), problems))
-    };
-    match problems() {
-        Ok((0, _)) => Finding::note("hooks", "none installed; see `aigate setup-agents`"),
-        Ok((count, problems)) if problems.is_empty() => {
-            Finding::ok("hooks", format!("those of {count} agents whole"))
-        }
-        Ok((_, problems)) => {
-            let cure = "aigate integrate status (names each)";
-            Finding::lost("hooks", UNTOLD, problems.join("; "), cure)
-        }
-        Err(error) => {
-            let cure = "aigate integrate status";
-            Finding::lost("hooks", UNTOLD, error.to_string(), cure)
-        }
-    }
 }
 
 fn rules() -> Result<Policy, Unruled> {
@@ -164,119 +142,57 @@ enum Unruled {
     Wrong(String),
 }
 
-/// The rules of this place, and a program in the sandbox that they make.
-fn sandbox(policy: Result<Policy, Unruled>) -> [Finding; 2] {
+/// The rules of this place, and what a program finds in the sandbox that they make.
+fn sandbox(facts: &Facts, policy: Result<Policy, Unruled>, found: &[Finding]) -> Vec<Finding> {
     const RULES: &str = "rules";
     let untried = Finding::note("sandbox", "not started: there are no rules for it here");
     match policy {
         Ok(policy) => {
             let project = policy.project.display();
-            [Finding::ok(RULES, format!("read for {project}")), start()]
+            let read = Finding::ok(RULES, format!("read for {project}"));
+            let started = inside::start(facts, &policy, cure_of_engine(found));
+            [read].into_iter().chain(started).collect()
         }
-        Err(Unruled::NoProject(why)) => [Finding::note(RULES, why), untried],
+        Err(Unruled::NoProject(why)) => vec![Finding::note(RULES, why), untried],
         Err(Unruled::Wrong(why)) => {
             let cure = "correct what it names, then: aigate status";
-            [
-                Finding::lost(RULES, "nothing runs here", why, cure),
-                untried,
-            ]
+            let wrong = Finding::lost(RULES, "nothing runs here", why, cure);
+            vec![wrong, untried]
         }
     }
 }
 
-/// The whole of it: this program, in the sandbox of this place.
-fn start() -> Finding {
-    let run = Command::new("/proc/self/exe")
-        .args(["exec", "--", "/proc/self/exe", "--version"])
-        .stdin(Stdio::null())
-        .output();
-    let why = match run {
-        Ok(output) if output.status.success() => {
-            return Finding::ok("sandbox", "started a program in it");
-        }
-        Ok(output) => String::from_utf8_lossy(&output.stderr)
-            .trim_end()
-            .to_owned(),
-        Err(error) => error.to_string(),
-    };
-    let why = why.strip_prefix("aigate: ").unwrap_or(&why);
-    let cure = "what is lost above names its cure; without one please report this";
-    Finding::lost("sandbox", "nothing runs here", why, cure)
+/// What mends the engine that the rules name.
+fn cure_of_engine(found: &[Finding]) -> &str {
+    let cure = found.iter().find_map(|finding| match &finding.state {
+        State::Lost(loss) if finding.what.starts_with("engine: ") => Some(&*loss.cure),
+        _ => None,
+    });
+    cure.unwrap_or(
+        "`aigate exec --dry-run -- true` prints the steps; please report which one failed",
+    )
 }
 
 /// The audit log, the index of hidden files and trust are kept there.
 fn home_is_writable(home: &Path) -> Finding {
     let own = home.join(".aigate");
     let place = if own.is_dir() { own.as_path() } else { home };
-    match tempfile::Builder::new()
+    let trial = tempfile::Builder::new()
         .prefix(".aigate-doctor")
-        .tempfile_in(place)
-    {
-        Ok(_) => Finding::ok("home", format!("{} can be written", place.display())),
-        Err(error) => Finding::lost(
-            "home",
-            "runs are not recorded, and every start looks for hidden files anew",
-            format!("{}: {error}", place.display()),
-            format!(
-                "make {} writable, or set HOME to a directory that is",
-                place.display()
-            ),
-        ),
-    }
-}
-
-fn shims(user: &User) -> Vec<Finding> {
-    let installed = fs::read_dir(user.shims()).is_ok_and(|mut shims| shims.next().is_some());
-    if !installed {
-        let text = "none installed; `aigate shim install` guards tools by name";
-        return vec![Finding::note("shims", text)];
-    }
-    const UNGUARDED: &str = "tools that are typed by name start outside the sandbox";
-    let verified = user.verify();
-    let files = match verified.problems.as_slice() {
-        [] => Finding::ok("shims", format!("{} whole", verified.answering.len())),
-        problems => {
-            let cure = "aigate shim repair";
-            Finding::lost("shims", UNGUARDED, problems.join("; "), cure)
-        }
+        .tempfile_in(place);
+    let Err(error) = trial else {
+        return Finding::ok("home", format!("{} can be written", place.display()));
     };
-    let silent = verified.answering.iter().filter(|(_, answers)| !answers);
-    let silent = silent.map(|(tool, _)| format!("{tool} does not answer"));
-    let shadowed = verified
-        .checks
-        .iter()
-        .filter(|check| !check.verdict.is_good());
-    let shadowed = shadowed.map(|check| {
-        let (shell, mode, tool) = (check.shell.command(), check.mode, &check.tool);
-        match &check.verdict {
-            Verdict::Shadowed(path, _) => {
-                format!("{shell} {mode} starts {} for {tool}", path.display())
-            }
-            _ => format!("{shell} {mode} does not start {tool} by its shim"),
-        }
-    });
-    let wrong: Vec<_> = silent.chain(shadowed).collect();
-    let shells = if wrong.is_empty() {
-        Finding::ok("shells", "each of them starts the shims")
+    let named = shell_words::quote(&place.to_string_lossy()).into_owned();
+    let cure = if error.kind() == io::ErrorKind::PermissionDenied {
+        format!("sudo chown \"$(id -u)\" {named} && chmod u+rwx {named}")
     } else {
-        let cure = "aigate shim verify (names file and line), then: aigate shim repair";
-        Finding::lost("shells", UNGUARDED, wrong.join("; "), cure)
+        "export HOME=DIRECTORY, one that can be written".to_owned()
     };
-    let path = if user.shims_come_first() {
-        Finding::ok("PATH", "the shims come first in this shell")
-    } else {
-        let why = format!("{} is not its first entry", user.shims().display());
-        Finding::lost("PATH", UNGUARDED, why, user.first_in_this_shell())
-    };
-    vec![files, shells, path]
-}
-
-/// The files of this program that make sandboxes: itself, and the copy that the shims start.
-fn programs() -> Vec<PathBuf> {
-    let own = env::current_exe().into_iter();
-    let home = config::load::home().ok().into_iter();
-    let copy = home.map(|home| home.join(".aigate/bin/aigate"));
-    let mut all: Vec<_> = own.chain(copy).collect();
-    all.dedup();
-    all
+    Finding::lost(
+        "home",
+        "runs are not recorded, and every start looks for hidden files anew",
+        format!("{}: {error}", place.display()),
+        cure,
+    )
 }

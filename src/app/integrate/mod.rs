@@ -1,6 +1,7 @@
 //! The settings of agents: put our hooks and wrappers in, list them, take them out.
 
 mod error;
+mod problems;
 mod uninstall;
 
 use std::ffi::OsStr;
@@ -9,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 pub use error::Error;
+pub use problems::Problem;
 use uninstall::remove_directories;
 
 use super::policy::diff;
@@ -16,7 +18,7 @@ use super::shim::{self, User};
 use crate::config;
 use crate::engine;
 pub use crate::integration::catalog::Scope;
-use crate::integration::catalog::{self, Agent, Defeat, Variable};
+use crate::integration::catalog::{self, Agent};
 use crate::integration::plan::{self, Base, Plan, Step};
 use crate::integration::receipt::{Entry, Receipt};
 use crate::integration::template::{self, Words};
@@ -194,72 +196,12 @@ impl Integrations {
         Ok(plan.steps.iter().map(change).collect())
     }
 
-    /// What is wrong with what is installed, and what switches it off: for `status` and a doctor.
-    /// One sentence each.
-    ///
-    /// # Errors
-    /// When the data or a receipt is wrong.
-    pub fn problems(&self, name: &str) -> Result<Vec<String>, Error> {
-        let agent = known(name)?;
-        let mut problems = Vec::new();
-        for scope in agent.scopes.keys().copied() {
-            // Its receipt is root's alone.
-            if scope == Scope::Managed && !nix::unistd::geteuid().is_root() {
-                continue;
-            }
-            let Some(receipt) = self.receipt(name, scope)? else {
-                continue;
-            };
-            problems.extend(receipt.files.iter().filter_map(missing));
-            let word = scope.word();
-            let repair = || format!("aigate integrate install {name} --{word}");
-            if scope != Scope::Managed && !self.user.owned().program().exists() {
-                let path = self.user.owned().program().display().to_string();
-                problems.push(format!("{path} is missing; repair: {}", repair()));
-            }
-            // A file that can no longer be planned for has been told already.
-            if let Ok((plan, _)) = self.plan(name, scope) {
-                problems.extend(shadowed(&plan));
-                if problems.is_empty() {
-                    problems.extend(outdated(&plan, &receipt, &repair()));
-                }
-            }
-            problems.extend(self.defeated(&agent, scope));
-        }
-        problems.dedup();
-        Ok(problems)
-    }
-
     /// What no installation of this agent covers.
     ///
     /// # Errors
     /// When the data is wrong.
     pub fn not_covered(&self, name: &str) -> Result<Vec<String>, Error> {
         Ok(known(name)?.not_covered)
-    }
-
-    /// What in settings and in the environment switches off what is installed for a scope.
-    fn defeated(&self, agent: &Agent, scope: Scope) -> Vec<String> {
-        let in_file = |defeat: &Defeat| {
-            let path = defeat.file.resolve(self.base().home, self.base().project);
-            let text = plan::read(&path).ok()??;
-            let value = defeat.value.as_ref().or(defeat.item.as_ref())?;
-            defeat.is_in(&text).then(|| {
-                let (path, key) = (path.display(), defeat.key.join("."));
-                format!("{path} switches the hooks off: `{key}: {value}`")
-            })
-        };
-        let files = agent.defeats.iter();
-        let files = files.filter(|defeat| defeat.scopes.contains(&scope));
-        let is_set = |name: &str| Variable::is_set(std::env::var_os(name).as_deref());
-        let variables = agent.variables.iter();
-        let variables = variables.filter(|variable| variable.scopes.contains(&scope));
-        let variables = variables.filter(|variable| is_set(&variable.name));
-        let told = variables.map(|variable| {
-            let name = &variable.name;
-            format!("the variable {name} is set here, which switches the hooks off")
-        });
-        files.filter_map(in_file).chain(told).collect()
     }
 
     fn plan(&self, name: &str, scope: Scope) -> Result<(Plan, Receipt), Error> {
@@ -364,52 +306,6 @@ fn change(step: &Step) -> Change {
         left: left
             .map(|(key, value)| (key.join("."), value.clone()))
             .collect(),
-    }
-}
-
-/// The user's own settings that stand where ours would be.
-fn shadowed(plan: &Plan) -> Vec<String> {
-    let steps = plan.steps.iter();
-    let left = steps.flat_map(|step| step.left.iter().map(|left| (&step.path, left)));
-    left.map(|(path, (key, value))| {
-        let (path, key) = (path.display(), key.join("."));
-        format!("{path} has your own `{key}`, so ours is not in force: {value}")
-    })
-    .collect()
-}
-
-/// What an installation now would do elsewhere, or in another way.
-fn outdated(plan: &Plan, receipt: &Receipt, repair: &str) -> Vec<String> {
-    let differs = plan.steps.iter().filter(|step| !step.is_done());
-    let differs: Vec<_> = differs.collect();
-    // A variable may have moved the directory, or another program is there now.
-    let elsewhere = differs.iter();
-    let elsewhere = elsewhere.filter(|step| receipt.entry(&step.path).is_none());
-    let elsewhere: Vec<_> = elsewhere
-        .map(|step| {
-            let path = step.path.display();
-            format!(
-                "{path} is where its settings are now, and has nothing of ours; repair: {repair}"
-            )
-        })
-        .collect();
-    match (elsewhere.is_empty(), differs.is_empty()) {
-        (false, _) => elsewhere,
-        (true, false) => vec![format!("another aigate did this; renew: {repair}")],
-        (true, true) => Vec::new(),
-    }
-}
-
-fn missing(entry: &Entry) -> Option<String> {
-    let path = entry.path.display();
-    match plan::read(&entry.path) {
-        Ok(text) if entry.is_whole(text.as_deref()) => None,
-        Ok(None) => Some(format!("{path} is gone")),
-        Ok(Some(text)) => Some(match entry.fault(&text) {
-            Some(why) => format!("{path}: {why}"),
-            None => format!("{path} lacks what was put in"),
-        }),
-        Err(why) => Some(why.to_string()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::place::{self, Target};
 use super::{Error, store};
+use crate::app::exec;
 use crate::config::edit;
 use crate::config::key::Key;
 use crate::config::merge::DEFAULTS;
@@ -105,6 +106,9 @@ pub fn run(request: &Request) -> Result<Done, Error> {
     let (after, changed) = (draft.text, before.as_ref());
     if changed != Some(&after) && !request.dry_run && !nothing_to_do(&outcomes, request) {
         store(&loaded.home, &file, before.as_deref(), &after)?;
+        if request.subject == Subject::Read {
+            exec::settle(place::request(None)?);
+        }
     }
     Ok(Done {
         file,

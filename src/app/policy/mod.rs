@@ -17,8 +17,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::account;
 use crate::config::edit::Refused;
-use crate::config::{self, Diagnostic};
+use crate::config::{self, Diagnostic, load};
 use crate::policy::Origin;
 use crate::shim::atomic;
 
@@ -69,6 +70,14 @@ pub enum Error {
     Preset(preset::Error),
     /// What was asked is not a question.
     Question(String),
+    /// The account for agents stands in the way.
+    Account(account::Error),
+}
+
+impl From<account::Error> for Error {
+    fn from(error: account::Error) -> Self {
+        Self::Account(error)
+    }
 }
 
 impl fmt::Display for Error {
@@ -100,6 +109,13 @@ impl fmt::Display for Error {
                 f,
                 "the network is off because of {by}; set `network: filtered` there first"
             ),
+            Error::Account(error) => error.fmt(f),
+            Error::NeedsForce(paths) if paths.is_empty() => {
+                write!(
+                    f,
+                    "this would remove the account; run it again with --force to do so"
+                )
+            }
             Error::NeedsForce(paths) => {
                 writeln!(f, "this would delete, without a way back:")?;
                 for path in paths {
@@ -181,4 +197,12 @@ fn store(home: &Path, file: &Path, before: Option<&str>, after: &str) -> Result<
     }
     let mode = if private { 0o600 } else { 0o644 };
     atomic::replace(file, after.as_bytes(), mode, None).map_err(failed)
+}
+
+/// The home of this process's user, by its real name.
+///
+/// # Errors
+/// When there is none.
+pub fn home() -> Result<PathBuf, Error> {
+    Ok(load::canonical_home(&load::home()?)?)
 }

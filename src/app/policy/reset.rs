@@ -5,7 +5,6 @@ use std::io;
 use std::path::PathBuf;
 
 use super::Error;
-use crate::config::load;
 
 /// What of `~/.aigate` are rules of the user.
 const OURS: [&str; 5] = [
@@ -21,7 +20,7 @@ const OURS: [&str; 5] = [
 /// # Errors
 /// Without `force`, naming what would be lost; or when something cannot be deleted.
 pub fn run(force: bool) -> Result<Vec<PathBuf>, Error> {
-    let own = load::canonical_home(&load::home()?)?.join(".aigate");
+    let own = super::home()?.join(".aigate");
     let present: Vec<PathBuf> = OURS
         .iter()
         .map(|name| own.join(name))

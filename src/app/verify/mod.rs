@@ -18,7 +18,7 @@ use super::policy::place;
 use crate::config;
 use crate::engine;
 use crate::policy::paths::Verdict as Rule;
-use crate::policy::{Decision, Engine, Host, Loss, Network, Policy, net};
+use crate::policy::{Decision, Host, Loss, Network, Policy, net};
 use crate::verify::{self, Attack, Props, Way};
 
 pub use crate::verify::victim;
@@ -262,8 +262,8 @@ fn given_up(policy: &Policy, attack: &Attack) -> Option<String> {
         Attack::WriteProtected(_) | Attack::MoveAway(..) => Loss::Protected,
         _ => return None,
     };
-    let accepted = policy.engine == Engine::Landlock && policy.accepted.contains(&loss);
-    accepted.then(|| format!("given up by `accept_losses: [{}]`", loss.word()))
+    let lost = policy.engine.losses().contains(&loss) && policy.accepted.contains(&loss);
+    lost.then(|| format!("given up by `accept_losses: [{}]`", loss.word()))
 }
 
 fn reason(policy: &Policy, attack: &Attack) -> String {

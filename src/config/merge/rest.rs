@@ -199,6 +199,7 @@ impl From<raw::Loss> for Loss {
             raw::Loss::Protected => Loss::Protected,
             raw::Loss::Metadata => Loss::Metadata,
             raw::Loss::Processes => Loss::Processes,
+            raw::Loss::Shared => Loss::Shared,
         }
     }
 }
@@ -209,6 +210,7 @@ impl From<raw::Engine> for Engine {
             raw::Engine::Auto => Engine::Auto,
             raw::Engine::Native => Engine::Native,
             raw::Engine::Landlock => Engine::Landlock,
+            raw::Engine::User => Engine::User,
             raw::Engine::Bwrap => Engine::Bwrap,
             raw::Engine::Seatbelt => Engine::Seatbelt,
         }

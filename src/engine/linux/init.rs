@@ -15,7 +15,7 @@ use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, chdir};
+use nix::unistd::{Gid, Pid, Uid, chdir, geteuid, setgroups, setresgid, setresuid};
 use seccompiler::BpfProgram;
 
 use super::allowlist;
@@ -29,6 +29,8 @@ use crate::engine::bwrap::{Bwrap, Status};
 use crate::engine::limits::{Group, OwnLimits};
 use crate::engine::plan::{Maker, Plan, Step};
 use crate::engine::streams::null_streams;
+use crate::engine::user::account::Account;
+use crate::engine::user::{self, access};
 use crate::sys::{fd, mount, notify, process, sigpipe};
 
 /// All that init needs, prepared before the fork.
@@ -53,8 +55,12 @@ pub(crate) fn run(start: &Start<'_>, control: OwnedFd) -> ! {
     let code = match steps(start, &control).and_then(|()| command(start, &control)) {
         Ok((child, status)) => {
             let reaped = reap(child, start.foreground, &control, status);
-            if let Maker::Landlock { .. } = start.plan.maker {
+            if start.plan.maker.without_namespaces().is_some() {
                 orphans::end();
+            }
+            if let Maker::User(by) = &start.plan.maker {
+                // What cannot be shared now is given back by root when the account goes.
+                let _ = access::hand_back(&by.account, &by.openings);
             }
             reaped.map_or(125, |()| 0)
         }
@@ -79,15 +85,18 @@ fn failed(step: &impl ToString) -> impl FnOnce(io::Error) -> Report {
 }
 
 fn steps(start: &Start<'_>, control: &OwnedFd) -> Result<(), Report> {
-    match start.plan.maker {
+    match start.plan.maker.without_namespaces() {
         // The socket to the supervisor says that it is gone, and then what the command has started
         // is still to be ended.
-        Maker::Landlock { .. } => process::adopt_orphans(),
-        _ => process::die_with_parent(),
+        Some(_) => process::adopt_orphans(),
+        None => process::die_with_parent(),
     }
     .map_err(failed(&"end with the supervisor"))?;
     if let Some(group) = start.group {
         group.enter().map_err(failed(&"enter the control group"))?;
+    }
+    if let Maker::User(by) = &start.plan.maker {
+        as_account(&by.account).map_err(failed(&"become the account"))?;
     }
     // What the caller left open is not part of the sandbox, whoever opened it.
     fd::close_all_but(control.as_raw_fd()).map_err(failed(&"close descriptors"))?;
@@ -97,6 +106,20 @@ fn steps(start: &Start<'_>, control: &OwnedFd) -> Result<(), Report> {
         confine(start, control)?;
     }
     Ok(())
+}
+
+/// Root needs nobody to become another user; who is that user already has nothing to do.
+fn as_account(account: &Account) -> io::Result<()> {
+    if geteuid().is_root() {
+        let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
+        setgroups(&[])?;
+        setresgid(gid, gid, gid)?;
+        setresuid(uid, uid, uid)?;
+    }
+    match geteuid().as_raw() == account.uid {
+        true => Ok(()),
+        false => Err(io::ErrorKind::PermissionDenied.into()),
+    }
 }
 
 fn confine(start: &Start<'_>, control: &OwnedFd) -> Result<(), Report> {
@@ -163,6 +186,7 @@ fn apply(
         Step::Limit(limits) => limit(*limits),
         Step::Allow { at, allowed } => fence.allow(at, *allowed),
         Step::Fence { network } => fence.close(*network),
+        Step::Unreadable(path) => user::unreadable(path),
         Step::DropCapabilities => process::drop_own_capabilities(),
         Step::NoNewPrivileges => {
             process::no_new_privs()?;
@@ -230,7 +254,7 @@ fn command(start: &Start<'_>, control: &OwnedFd) -> Result<(Pid, Option<Status>)
         None => {
             let Err(report) = match (&start.plan.maker, &status) {
                 (Maker::Bwrap(bwrap), Some(status)) => through(bwrap, status, start, control),
-                (Maker::Landlock { .. }, _) => {
+                (Maker::Landlock { .. } | Maker::User(_), _) => {
                     confine(start, control).and_then(|()| execute_command(start))
                 }
                 (Maker::Native, _) => execute_command(start),

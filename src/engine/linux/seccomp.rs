@@ -14,7 +14,7 @@ use seccompiler::{
 };
 
 use super::bpf;
-use crate::engine::plan::{Maker, Plan};
+use crate::engine::plan::Plan;
 
 type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
@@ -81,7 +81,7 @@ pub fn program_for(plan: &Plan) -> Result<BpfProgram, seccompiler::Error> {
 
 fn programs_for(plan: &Plan) -> Result<Vec<BpfProgram>, seccompiler::Error> {
     let mut programs = programs()?;
-    if let Maker::Landlock { network } = plan.maker {
+    if let Some(network) = plan.maker.without_namespaces() {
         programs.extend(without_namespaces(network)?);
     }
     if plan.is_allowlist() {

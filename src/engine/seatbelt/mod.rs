@@ -31,11 +31,15 @@ pub fn program() -> Option<&'static Path> {
     (cfg!(target_os = "macos") && program.exists()).then_some(program)
 }
 
-/// The plan as a profile.
+/// What a profile names in the place of a broker's port that nobody has opened: it can be read, and who
+/// runs a command under it has no network.
+const UNSERVED: u16 = 1;
+
+/// The plan as a profile, with the broker on this port of the loopback if the plan needs one.
 ///
 /// # Errors
-/// When the plan needs somebody to serve a network, or opens a path that a profile cannot name.
-pub fn divide(plan: Plan, policy: &Policy) -> Result<Plan, Error> {
+/// When the plan publishes ports, or opens a path that a profile cannot name.
+pub fn divide(plan: Plan, policy: &Policy, broker: Option<u16>) -> Result<Plan, Error> {
     let mut sandbox = Sandbox {
         reach: Reach::Everything,
         sockets: policy
@@ -49,12 +53,16 @@ pub fn divide(plan: Plan, policy: &Policy) -> Result<Plan, Error> {
     for step in plan.steps {
         let layer = |path, content| Layer { path, content };
         match step {
-            Step::Network(wanted) if wanted.needs_a_broker() => {
+            Step::Network(wanted) if wanted.publishes => {
                 return Err(Unfit::Seatbelt(
-                    "nobody serves a network of listed hosts or published ports: it takes `network: \
-                     off`, `network: open`, or a list without hosts",
+                    "`publish_ports` cannot be kept: it lets no program inside listen but with \
+                     `network: open`, where all of the loopback is shared",
                 )
                 .into());
+            }
+            Step::Network(ref wanted) if wanted.needs_a_broker() => {
+                sandbox.reach = Reach::Broker(broker.unwrap_or(UNSERVED));
+                steps.push(step);
             }
             Step::Network(_) => sandbox.reach = Reach::Nothing,
             Step::Tmpfs { at, mode } => sandbox.layers.push(layer(at, Content::Empty(mode))),

@@ -25,7 +25,7 @@ use crate::engine::plan::Step;
 use crate::engine::streams::{null_input_and_output, refuse_directories};
 use crate::engine::unfit::Unfit;
 use crate::engine::{Error, Exit};
-use crate::policy::ExecRules;
+use crate::policy::{ExecRules, Policy};
 use crate::sys::arrivals::{self, Arrival, Before};
 use crate::sys::process::{self, Image};
 use crate::sys::sigpipe;
@@ -45,7 +45,12 @@ pub struct Start<'a> {
     pub image: &'a Image,
     /// Whether the command leads the foreground of a session that is its own.
     pub foreground: bool,
+    /// Who serves the port that the profile leaves open, if it leaves one open.
+    pub serve: Option<&'a Serve<'a>>,
 }
+
+/// Starts to serve a network; what it returns is served until that is dropped.
+pub type Serve<'a> = dyn Fn() -> io::Result<Box<dyn Fn(&Policy)>> + 'a;
 
 /// Refuses what the profile would: its own refusal looks like an end of the command.
 ///
@@ -65,7 +70,7 @@ pub fn refuse_denied(rules: &ExecRules, image: &Image) -> Result<(), Error> {
 /// Runs the command and waits for it; `afterwards` is called as soon as it runs.
 ///
 /// The caller must have one thread. Nothing of the command has run when this returns an error that is
-/// not [`Error::Lost`].
+/// neither [`Error::Lost`] nor [`Error::Broker`].
 ///
 /// # Errors
 /// When the profile cannot be applied here, or a call of ours fails.
@@ -89,6 +94,13 @@ pub fn run(start: &Start<'_>, afterwards: &dyn Fn()) -> Result<Exit, Error> {
     };
     drop(fails);
     let pid = Pid::from_raw(pid);
+    // Not before: who forks has one thread. Whoever comes first waits at the open port.
+    let served = start.serve.map(|serve| serve()).transpose();
+    let Ok(_served) = served else {
+        let _ = kill(pid, Signal::SIGKILL);
+        waitpid(pid, None).map_err(|errno| failed("waitpid")(errno.into()))?;
+        return Err(Error::Broker);
+    };
     if let Some(source) = failure_of(failure).map_err(failed("read"))? {
         waitpid(pid, None).map_err(|errno| failed("waitpid")(errno.into()))?;
         return Err(failed("sandbox-exec")(source));
@@ -157,6 +169,8 @@ fn become_command(
     for step in start.steps {
         match step {
             Step::Enter(path) => chdir(path)?,
+            // The profile says what is reached.
+            Step::Network(_) => {}
             // Who planned it knows of no other.
             other => return Err(io::Error::other(other.to_string())),
         }
