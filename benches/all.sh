@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 cargo build --release --locked
 missing=
-for part in start.sh peers.sh network-start.sh trees.sh inside.sh agents.sh remask.py; do
+for part in start.sh where.sh peers.sh network-start.sh trees.sh inside.sh agents.sh remask.py; do
     printf '\n== %s\n' "$part"
     "benches/$part" || missing="$missing $part"
 done

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::exec::{Error, Request};
 use super::instead::Instead;
 use crate::engine::{self, Image};
-use crate::policy::{Engine, EnvRules, Policy};
+use crate::policy::{EnvRules, Policy};
 
 /// What is executed, and with which words and variables.
 pub(super) fn image(
@@ -25,13 +25,7 @@ pub(super) fn image(
         .map(|word| c_string(word.clone()))
         .collect::<Result<_, _>>()?;
     let last = instead.variables(&request.env);
-    let envp = environment(env::vars_os(), &policy.env, &last, instead.temporary());
-    let envp = if policy.engine == Engine::User {
-        with_repositories(envp)
-    } else {
-        envp
-    };
-    let envp = envp
+    let envp = environment(env::vars_os(), &policy.env, &last, instead.temporary())
         .into_iter()
         .map(|(mut name, value)| {
             name.push("=");
@@ -86,27 +80,6 @@ fn environment(
         .collect()
 }
 
-/// Git refuses repositories of other users, and to the account the user's own are such. This is git's
-/// way to say otherwise without a file; it follows what the user says in the same way.
-fn with_repositories(mut variables: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
-    const COUNT: &str = "GIT_CONFIG_COUNT";
-    let is_count = |(name, _): &(OsString, OsString)| name == COUNT;
-    let count = variables.iter().find(|variable| is_count(variable));
-    let count = count.and_then(|(_, text)| text.to_str()?.parse().ok());
-    let count: u32 = count.unwrap_or(0);
-    variables.retain(|variable| !is_count(variable));
-    let more = [
-        (COUNT.to_owned(), (count + 1).to_string()),
-        (
-            format!("GIT_CONFIG_KEY_{count}"),
-            "safe.directory".to_owned(),
-        ),
-        (format!("GIT_CONFIG_VALUE_{count}"), "*".to_owned()),
-    ];
-    variables.extend(more.map(|(name, value)| (name.into(), value.into())));
-    variables
-}
-
 /// The file to execute, looked up as a shell would, but never in a relative PATH entry: what lies
 /// in the working directory is the project's, not the user's.
 pub(super) fn resolve_program(program: &OsStr, cwd: &Path) -> Result<PathBuf, engine::Error> {
@@ -158,27 +131,6 @@ mod tests {
     fn a_directory_is_not_a_program() {
         let error = resolve_program(OsStr::new("/usr"), Path::new("/"));
         assert!(matches!(error, Err(engine::Error::NotExecutable { .. })));
-    }
-
-    #[test]
-    fn what_the_user_tells_git_stays_told() {
-        let names = |variables: Vec<(OsString, OsString)>| {
-            let mut text: Vec<_> = variables
-                .iter()
-                .map(|(name, value)| format!("{}={}", name.display(), value.display()))
-                .collect();
-            text.sort();
-            text
-        };
-        let none = names(with_repositories(Vec::new()));
-        let key = "GIT_CONFIG_KEY_0=safe.directory";
-        assert_eq!(none, ["GIT_CONFIG_COUNT=1", key, "GIT_CONFIG_VALUE_0=*"]);
-        let one = vec![("GIT_CONFIG_COUNT".into(), "1".into())];
-        let key = "GIT_CONFIG_KEY_1=safe.directory";
-        assert_eq!(
-            names(with_repositories(one)),
-            ["GIT_CONFIG_COUNT=2", key, "GIT_CONFIG_VALUE_1=*"]
-        );
     }
 
     #[test]

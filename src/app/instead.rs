@@ -1,11 +1,12 @@
 //! What a run is given where its engine makes no namespaces: a directory for temporary files of its own,
 //! and a door to the broker on the loopback of the host.
 
+use std::env;
 use std::ffi::OsString;
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -21,6 +22,8 @@ pub(super) struct Instead {
     temporary: Option<TempDir>,
     /// Where nobody answers before a broker serves it.
     pub(super) front: Option<Front>,
+    /// What Git reads for the whole system's.
+    git: Option<PathBuf>,
 }
 
 impl Instead {
@@ -32,9 +35,13 @@ impl Instead {
         );
         let own_door = policy.engine == Engine::Seatbelt
             && network(policy).is_some_and(|plan| plan.needs_a_broker());
+        let temporary = made(own_files, "a temporary directory", temporary)?;
+        let own_git = temporary.as_ref().filter(|_| policy.engine == Engine::User);
+        let git = own_git.map(|directory| of_every_repository(directory.path()));
         Ok(Instead {
-            temporary: made(own_files, "a temporary directory", temporary)?,
+            git: git.transpose().map_err(failed("settings for git"))?,
             front: made(own_door, "a port of the loopback", Front::open)?,
+            temporary,
         })
     }
 
@@ -52,12 +59,12 @@ impl Instead {
     /// Where it has to ask at a door for all that it reaches, another proxy would be out of its reach.
     pub(super) fn variables(&self, own: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
         let door = self.front.iter().flat_map(Front::variables);
-        let door: Vec<_> = door
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
-        let is_free = |name: &OsString| !door.iter().any(|(taken, _)| taken == name);
+        let door = door.map(|(name, value)| (name.into(), value.into()));
+        let git = self.git.iter().map(|file| (GIT_SYSTEM.into(), file.into()));
+        let ours: Vec<_> = door.chain(git).collect();
+        let is_free = |name: &OsString| !ours.iter().any(|(taken, _)| taken == name);
         let own = own.iter().filter(|(name, _)| is_free(name));
-        own.chain(&door).cloned().collect()
+        own.chain(&ours).cloned().collect()
     }
 }
 
@@ -76,7 +83,30 @@ fn made<T>(
     make: impl FnOnce() -> io::Result<T>,
 ) -> Result<Option<T>, Error> {
     let made = wanted.then(make).transpose();
-    made.map_err(|source| engine::Error::Call { what, source }.into())
+    made.map_err(failed(what))
+}
+
+fn failed(what: &'static str) -> impl FnOnce(io::Error) -> Error {
+    move |source| engine::Error::Call { what, source }.into()
+}
+
+/// Names the file that Git reads first.
+const GIT_SYSTEM: &str = "GIT_CONFIG_SYSTEM";
+
+/// Git refuses repositories of other users, and to an account of its own the user's are such. It takes
+/// no word of a repository on that, but one of the system; what the system says otherwise is included.
+fn of_every_repository(directory: &Path) -> io::Result<PathBuf> {
+    let named = env::var_os(GIT_SYSTEM).map(PathBuf::from);
+    let usual = ["/etc/gitconfig", "/usr/local/etc/gitconfig"].map(PathBuf::from);
+    let systems = named.map_or_else(|| usual.to_vec(), |named| vec![named]);
+    let mut text = "[safe]\n\tdirectory = *\n".to_owned();
+    for system in systems.iter().filter_map(|path| path.to_str()) {
+        let quoted = system.replace('\\', "\\\\").replace('"', "\\\"");
+        text.push_str(&format!("[include]\n\tpath = \"{quoted}\"\n"));
+    }
+    let file = directory.join("gitconfig");
+    fs::write(&file, text)?;
+    Ok(file)
 }
 
 fn temporary() -> io::Result<TempDir> {

@@ -73,6 +73,16 @@ enum Command {
     Man(man::Man),
 }
 
+/// What is started all day. To describe the other commands too takes longer than to read the rules; they
+/// and everything that is wrong are left to [`Cli`].
+#[derive(Debug, Parser)]
+#[command(name = "aigate")]
+enum Frequent {
+    #[command(alias = "run")]
+    Exec(exec::Exec),
+    Hook(hook::Hook),
+}
+
 /// The whole command line, from which the manual, the completions and the reference are made.
 #[must_use]
 pub fn command() -> clap::Command {
@@ -89,6 +99,11 @@ pub fn main() -> ExitCode {
         };
     }
     shim::follow_upgrade();
+    match Frequent::try_parse() {
+        Ok(Frequent::Exec(command)) => return command.run(),
+        Ok(Frequent::Hook(command)) => return command.run(),
+        Err(_) => {}
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

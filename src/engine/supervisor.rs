@@ -33,6 +33,7 @@ use super::user::order;
 use super::{Error, Exit, inside};
 use crate::policy::Policy;
 use crate::sys::handover::BrokerSockets;
+use crate::sys::memory::Wait;
 use crate::sys::process::{self, Cloned};
 
 use crew::{Helper, Role, has_something};
@@ -128,6 +129,7 @@ pub fn run(run: Run<'_>) -> Result<Exit, Error> {
                 served: false,
                 started: false,
                 began: makers::now(),
+                wait: Wait::default(),
             }
             .supervise(&forwarded)
         }
@@ -198,6 +200,7 @@ struct Supervisor<'a> {
     started: bool,
     /// When it had not.
     began: SystemTime,
+    wait: Wait,
 }
 
 /// What the supervisor was woken by.
@@ -239,6 +242,9 @@ impl Supervisor<'_> {
             }
         };
         self.wait_for_the_end()?;
+        // Our own end comes next. To free the rules piece by piece would first copy their pages, which
+        // the helpers have too.
+        std::mem::forget(self.run.policy);
         result
     }
 
@@ -254,8 +260,8 @@ impl Supervisor<'_> {
             .chain(calls)
             .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
             .collect();
-        match poll(&mut ready, PollTimeout::NONE) {
-            Ok(_) | Err(nix::Error::EINTR) => {}
+        match self.wait.poll(&mut ready, PollTimeout::NONE) {
+            Ok(()) | Err(nix::Error::EINTR) => {}
             Err(error) => return Err(call("poll")(error)),
         }
         let awake = |fd: &PollFd<'_>| fd.any() == Some(true);

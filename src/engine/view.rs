@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 
 use super::Error;
 use super::linux::NODES;
@@ -162,7 +165,7 @@ impl View {
         // A hidden directory with something readable inside is emptied instead of masked.
         let reopened = |path: &PathBuf| {
             let inside = |other: &PathBuf| other != path && other.starts_with(path);
-            path.is_dir() && readable.iter().any(inside)
+            readable.iter().any(inside) && path.is_dir()
         };
         let (emptied, masked) = existing(&wanted.hidden)?.into_iter().partition(reopened);
         let mut layers = private(uid, emptied);
@@ -202,10 +205,31 @@ impl View {
 }
 
 fn canonical(path: &Path) -> Result<PathBuf, Error> {
-    fs::canonicalize(path).map_err(|source| Error::Path {
+    place(path).map_err(|source| Error::Path {
         path: path.to_owned(),
         source,
     })
+}
+
+/// The canonical form of what is there. Most paths have it already, which one question tells; to resolve
+/// them takes one a level.
+fn place(path: &Path) -> io::Result<PathBuf> {
+    let without_links = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+    match openat2(AT_FDCWD, path, without_links).map_err(io::Error::from) {
+        Ok(_) if is_plain(path) => Ok(path.to_owned()),
+        Err(error) if is_absence(&error) && error.raw_os_error() != Some(libc::ELOOP) => Err(error),
+        // There is a link, or a container or an old kernel that does not know the question.
+        _ => fs::canonicalize(path),
+    }
+}
+
+/// Whether an absolute path has nothing in it but names.
+fn is_plain(path: &Path) -> bool {
+    let mut parts = path.as_os_str().as_bytes().split(|byte| *byte == b'/');
+    let is_name = |part: &[u8]| !matches!(part, b"" | b"." | b"..");
+    parts.next().is_some_and(<[u8]>::is_empty) && parts.all(is_name)
 }
 
 /// The canonical forms of what is there. What this user cannot reach is not there; any other error
@@ -214,9 +238,7 @@ fn existing(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<BTreeSe
     let mut found = BTreeSet::new();
     for path in paths {
         let path = path.as_ref();
-        // Most of what the rules name is missing: one call says so, where resolving takes one a level.
-        let there = fs::symlink_metadata(path).and_then(|_| fs::canonicalize(path));
-        match there {
+        match place(path) {
             Ok(place) => drop(found.insert(place)),
             Err(error) if is_absence(&error) => {}
             Err(source) => {
@@ -401,4 +423,68 @@ fn devices(terminal: Option<&PathBuf>) -> Vec<PathBuf> {
         .filter(|node| node.exists())
         .chain(terminal.cloned())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_place_is_what_resolving_says() {
+        let folder = assert_fs::TempDir::new().expect("directory");
+        let root = fs::canonicalize(folder.path()).expect("root");
+        let at = |name: &str| root.join(name);
+        fs::create_dir_all(at("real/below")).expect("directories");
+        fs::write(at("real/file"), "").expect("file");
+        for (to, link) in [
+            ("real", "link"),
+            ("file", "real/alias"),
+            ("nothing", "dangling"),
+            ("loop", "loop"),
+        ] {
+            symlink(to, at(link)).expect("link");
+        }
+        let names = [
+            "",
+            "real",
+            "real/",
+            "real//below",
+            "real/./below",
+            "real/below/..",
+            "real/below/.",
+            "real/file",
+            "real/file/",
+            "real/file/below",
+            "real/alias",
+            "link",
+            "link/below",
+            "link/nothing",
+            "nothing",
+            "dangling",
+            "dangling/below",
+            "loop",
+            "loop/below",
+        ];
+        let paths = names
+            .into_iter()
+            .map(|name| PathBuf::from(format!("{}/{name}", root.display())));
+        let others = [
+            "/",
+            "//",
+            "/..",
+            "/proc/self",
+            "/proc/self/cwd",
+            ".",
+            "src",
+            "",
+            "/dev/stdin",
+        ];
+        for path in paths.chain(others.map(PathBuf::from)) {
+            let errno = |error: io::Error| error.raw_os_error();
+            let resolved = fs::canonicalize(&path).map_err(errno);
+            assert_eq!(place(&path).map_err(errno), resolved, "{}", path.display());
+        }
+    }
 }

@@ -32,16 +32,12 @@ pub struct Entry<'a> {
     pub inode: u64,
 }
 
-/// Memory for listings, to be used for many directories.
-#[derive(Debug)]
+/// Memory for listings, to be used for many directories; none until the first.
+#[derive(Debug, Default)]
 pub struct Buffer(Vec<u64>);
 
-impl Default for Buffer {
-    fn default() -> Self {
-        // As large as glibc's, so that most directories take two calls.
-        Buffer(vec![0; 32 * 1024 / 8])
-    }
-}
+/// Bytes of a buffer: as many as glibc's, so that most directories take two calls.
+const ROOM: usize = 32 * 1024;
 
 /// Where the fields of `struct linux_dirent64` are.
 const LENGTH: usize = 16;
@@ -54,18 +50,18 @@ pub fn list(
     buffer: &mut Buffer,
     mut each: impl FnMut(Entry<'_>),
 ) -> io::Result<()> {
+    buffer.0.resize(ROOM / 8, 0);
     loop {
-        let room = buffer.0.len() * 8;
-        // SAFETY: the buffer is `room` bytes long and lives during the call.
+        // SAFETY: the buffer is that many bytes long and lives during the call.
         let filled = cerr(unsafe {
             libc::syscall(
                 libc::SYS_getdents64,
                 dir.as_raw_fd(),
                 buffer.0.as_mut_ptr(),
-                room,
+                ROOM,
             )
         })?;
-        let filled = usize::try_from(filled).map_err(io::Error::other)?.min(room);
+        let filled = usize::try_from(filled).map_err(io::Error::other)?.min(ROOM);
         if filled == 0 {
             return Ok(());
         }

@@ -1,11 +1,12 @@
 //! Processes of one's own: listing, debugging, sharing memory, ending.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{Host, World, process, python, skip, tool};
+use crate::support::{Host, World, at_last, process, python, skip, tool};
 
 #[test]
 fn processes_can_be_listed() {
@@ -78,6 +79,34 @@ fn a_run_ends_with_its_command_though_others_hold_the_terminal() {
     let start = Instant::now();
     World::new().permits("sleep 300 > /dev/null 2>&1 < /dev/null &");
     assert!(start.elapsed() < Duration::from_secs(60));
+}
+
+/// KiB of files that a process has mapped in memory.
+fn mapped(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssFile:"));
+    line.unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn who_waits_lets_go_of_the_program() {
+    let world = World::new();
+    let mut run = world.exec("/bin/sh");
+    run.arg("-c").arg("echo ready; sleep 60");
+    let supervisor = Host::start(run);
+    assert_eq!(supervisor.line(), "ready");
+    let own = supervisor.id();
+    let list = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap();
+    let others = list.split_whitespace().map(|id| id.parse().unwrap());
+    let before = mapped(own);
+    for process in others.chain([own]) {
+        assert!(at_last(|| mapped(process) < before / 2), "of {before} KiB");
+    }
 }
 
 #[test]

@@ -16,8 +16,9 @@ impl Merge<'_> {
         source: &Source,
         key: Key,
     ) -> Result<Vec<Rule>, Error> {
-        let mut rules = Vec::new();
-        for item in key.of(&source.raw).iter().flatten() {
+        let list = key.of(&source.raw);
+        let mut rules = Vec::with_capacity(list.as_ref().map_or(0, Vec::len));
+        for item in list.iter().flatten() {
             if stands_for_defaults(source, item, !key.allows())? {
                 continue;
             }

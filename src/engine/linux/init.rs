@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -31,6 +31,7 @@ use crate::engine::plan::{Maker, Plan, Step};
 use crate::engine::streams::null_streams;
 use crate::engine::user::account::Account;
 use crate::engine::user::{self, access};
+use crate::sys::memory::Wait;
 use crate::sys::{fd, mount, notify, process, sigpipe};
 
 /// All that init needs, prepared before the fork.
@@ -74,12 +75,11 @@ pub(crate) fn run(start: &Start<'_>, control: OwnedFd) -> ! {
 }
 
 fn failed(step: &impl ToString) -> impl FnOnce(io::Error) -> Report {
-    let step = step.to_string();
     move |error| Report::StepFailed {
         errno: error.raw_os_error().unwrap_or(libc::EINVAL),
         step: match error.raw_os_error() {
-            Some(_) => step,
-            None => format!("{step}: {error}"),
+            Some(_) => step.to_string(),
+            None => format!("{}: {error}", step.to_string()),
         },
     }
 }
@@ -314,6 +314,7 @@ fn reap(
     children.add(Signal::SIGCHLD);
     children.thread_block()?;
     let children = SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    let wait = Wait::default();
     loop {
         if let Some(ended) = reap_all(child, control)? {
             // A signal may have ended the one who would have told.
@@ -327,8 +328,8 @@ fn reap(
             PollFd::new(control.as_fd(), PollFlags::POLLIN),
             PollFd::new(children.as_fd(), PollFlags::POLLIN),
         ];
-        match poll(&mut ready, PollTimeout::NONE) {
-            Ok(_) | Err(nix::Error::EINTR) => {}
+        match wait.poll(&mut ready, PollTimeout::NONE) {
+            Ok(()) | Err(nix::Error::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
         while children.read_signal()?.is_some() {}

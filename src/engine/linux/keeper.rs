@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 use super::makers::Makers;
@@ -25,6 +25,7 @@ use crate::engine::sockets::Newcomers;
 use crate::engine::supervisor::Ending;
 use crate::engine::view::{self, Kind};
 use crate::policy::Policy;
+use crate::sys::memory::Wait;
 use crate::sys::mount::{self, attach, is_mount_point};
 use crate::sys::process;
 
@@ -130,6 +131,7 @@ impl<'a> Keeper<'a> {
     }
 
     fn watch(&mut self, policy_files: &Watch, init: BorrowedFd<'_>) -> io::Result<Ending> {
+        let wait = Wait::default();
         loop {
             let sources = [self.inotify.as_fd(), init, policy_files.as_fd()];
             let mut ready = sources.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
@@ -137,8 +139,8 @@ impl<'a> Keeper<'a> {
                 Some(_) => PollTimeout::from(SOCKETS_EVERY),
                 None => PollTimeout::NONE,
             };
-            match poll(&mut ready, patience) {
-                Ok(_) | Err(nix::Error::EINTR) => {}
+            match wait.poll(&mut ready, patience) {
+                Ok(()) | Err(nix::Error::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
             let [changed, ended, policy] = ready.map(|fd| fd.any() == Some(true));

@@ -101,11 +101,14 @@ fn unless_absent<T>(path: &Path, asked: io::Result<T>) -> Result<Option<T>, Erro
 /// The project, and the directories outside it below which some rule has wildcards.
 pub(super) fn roots(policy: &Policy) -> Vec<PathBuf> {
     let wildcards = policy.read.wildcards().chain(policy.write.wildcards());
-    let roots: BTreeSet<_> = wildcards.map(|(base, _)| base.to_owned()).collect();
+    let mut roots: Vec<_> = wildcards.map(|(base, _)| base).collect();
+    // Nearly all of them are the project, one after the other.
+    roots.dedup_by(|one, other| one.as_os_str() == other.as_os_str());
+    roots.sort();
     let mut outermost: Vec<PathBuf> = Vec::new();
     for root in roots {
         if outermost.last().is_none_or(|last| !root.starts_with(last)) {
-            outermost.push(root);
+            outermost.push(root.to_owned());
         }
     }
     outermost

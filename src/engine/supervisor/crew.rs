@@ -14,6 +14,7 @@ use crate::engine::linux::{guard, keeper, makers};
 use crate::engine::live::Watch;
 use crate::engine::streams::null_streams;
 use crate::sys::handover::BrokerSockets;
+use crate::sys::memory::Wait;
 use crate::sys::process::{self, Cloned};
 
 /// How long the broker has, after the command has ended, to tell what was refused: milliseconds.
@@ -97,11 +98,12 @@ impl Supervisor<'_> {
             self.change_policy();
         }
         let follow = (self.run.broker)(std::mem::take(&mut self.sockets), &self.run.policy)?;
+        let wait = Wait::default();
         loop {
             let sources = [self.pidfd.as_fd(), policy_files.as_fd()];
             let mut ready = sources.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-            match poll(&mut ready, PollTimeout::NONE) {
-                Ok(_) | Err(nix::Error::EINTR) => {}
+            match wait.poll(&mut ready, PollTimeout::NONE) {
+                Ok(()) | Err(nix::Error::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
             if ready[0].any() == Some(true) {

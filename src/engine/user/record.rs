@@ -56,9 +56,9 @@ impl Hidden {
         let (length, path) = split(rest)?;
         let by = path.get(..usize::try_from(number(length, 10)?).ok()?)?;
         Some(Self {
-            path: PathBuf::from(OsStr::from_bytes(path)),
+            path: unfolded(path),
             inode: (number(device, 10)?, number(inode, 10)?),
-            by: PathBuf::from(OsStr::from_bytes(by)),
+            by: unfolded(by),
         })
     }
 }
@@ -97,7 +97,7 @@ impl Record {
 
     fn line(&mut self, line: &[u8]) -> Option<()> {
         let (word, rest) = split(line)?;
-        let path = || PathBuf::from(OsStr::from_bytes(rest));
+        let path = || unfolded(rest);
         match word {
             b"tree" => drop(self.trees.insert(path())),
             b"open" => drop(self.places.insert(path())),
@@ -125,6 +125,31 @@ impl Record {
         }
         Some(())
     }
+}
+
+/// A name on one line: of the two bytes that would not stay there, the end of a line and a backslash.
+fn folded(path: &Path) -> Vec<u8> {
+    let mut name = Vec::new();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'\n' => name.extend(b"\\n"),
+            b'\\' => name.extend(b"\\\\"),
+            other => name.push(*other),
+        }
+    }
+    name
+}
+
+fn unfolded(name: &[u8]) -> PathBuf {
+    let mut path = Vec::new();
+    let mut bytes = name.iter();
+    while let Some(byte) = bytes.next() {
+        path.push(match byte {
+            b'\\' if bytes.next() == Some(&b'n') => b'\n',
+            other => *other,
+        });
+    }
+    PathBuf::from(OsStr::from_bytes(&path))
 }
 
 fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -163,9 +188,9 @@ impl Writer {
     /// Says that all of this tree may have entries of ours.
     ///
     /// # Errors
-    /// For a name that does not fit into a line, or when it cannot be written.
+    /// When it cannot be written.
     pub fn tree(&mut self, at: &Path) -> io::Result<()> {
-        self.line("tree ", at)?;
+        self.line("tree ", at);
         self.store()
     }
 
@@ -174,7 +199,7 @@ impl Writer {
     /// # Errors
     /// As above.
     pub fn open_at(&mut self, at: &Path) -> io::Result<()> {
-        self.line("open ", at)?;
+        self.line("open ", at);
         self.store()
     }
 
@@ -184,19 +209,15 @@ impl Writer {
     /// As above.
     pub fn hide(&mut self, hidden: &Hidden, shut: bool) -> io::Result<()> {
         let word = if shut { "hide" } else { "show" };
-        let ((device, inode), length) = (hidden.inode, hidden.by.as_os_str().len());
-        self.line(&format!("{word} {device} {inode} {length} "), &hidden.path)?;
+        let ((device, inode), length) = (hidden.inode, folded(&hidden.by).len());
+        self.line(&format!("{word} {device} {inode} {length} "), &hidden.path);
         self.store()
     }
 
-    fn line(&mut self, words: &str, at: &Path) -> io::Result<()> {
-        let name = at.as_os_str().as_bytes();
-        if name.contains(&b'\n') {
-            let why = format!("{}: a name with a line end", at.display());
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-        }
-        self.lines.extend([words.as_bytes(), name, b"\n"].concat());
-        Ok(())
+    fn line(&mut self, words: &str, at: &Path) {
+        let name = folded(at);
+        self.lines
+            .extend([words.as_bytes(), &*name, b"\n"].concat());
     }
 
     /// Says what an inode has now.
@@ -242,7 +263,9 @@ mod tests {
             .was((1, 2), List::Default, b"\x02\xff")
             .expect("a line");
         writer.was((1, 2), List::Default, b"later").expect("a line");
-        assert!(writer.open_at(Path::new("/a\nopen /etc")).is_err());
+        writer
+            .tree(Path::new("/odd\ntree /etc\\n\\"))
+            .expect("a line");
         drop(writer);
         fs::OpenOptions::new()
             .append(true)
@@ -254,7 +277,8 @@ mod tests {
         let read = Record::read(&file).expect("a record");
         let places = [path, Path::new("/p/c"), Path::new("/p/d")];
         assert_eq!(read.places, places.map(Path::to_owned).into());
-        assert_eq!(read.trees, [PathBuf::from("/e")].into());
+        let trees = ["/e", "/odd\ntree /etc\\n\\"].map(PathBuf::from);
+        assert_eq!(read.trees, trees.into());
         assert_eq!(read.hidden, [hidden("c")].into());
         let before = BTreeMap::from([(((1, 2), List::Default), b"\x02\xff".to_vec())]);
         assert_eq!(read.before, before);

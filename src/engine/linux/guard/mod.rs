@@ -26,6 +26,7 @@ use crate::engine::linux::makers::Makers;
 use crate::engine::live::{Live, Watch};
 use crate::engine::supervisor::Ending;
 use crate::policy::{Origin, Policy};
+use crate::sys::memory::Wait;
 use crate::sys::notify::{self, Answer, Asked};
 use crate::sys::process;
 
@@ -98,11 +99,12 @@ pub(in crate::engine) fn run(
     }
     notify::answer_at_once(post.listener);
     let mut guard = Guard::new(policy, post);
+    let wait = Wait::default();
     loop {
         let sources = [post.listener, post.init, policy_files.as_fd()];
         let mut ready = sources.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-        match poll(&mut ready, PollTimeout::NONE) {
-            Ok(_) | Err(nix::Error::EINTR) => {}
+        match wait.poll(&mut ready, PollTimeout::NONE) {
+            Ok(()) | Err(nix::Error::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
         let [asked, ended, changed] = ready.map(|fd| fd.any() == Some(true));
