@@ -90,7 +90,7 @@ shown() { printf '    $ %-28s %s\n' "$1" "$2"; }
 # --- install and uninstall ---------------------------------------------------
 
 # Linked statically it starts faster and needs no library of the machine it runs on. A machine
-# without static C libraries gets the ordinary kind.
+# without static C libraries gets the ordinary kind, and is told so.
 build() {
     host=$(rustc -vV | sed -n 's/^host: //p')
     case $host in
@@ -98,6 +98,7 @@ build() {
         built=target/$host/release/aigate
         RUSTFLAGS="${RUSTFLAGS-} -C target-feature=+crt-static" \
             cargo build --release --locked --quiet --target-dir target --target "$host" && return
+        say "Not linked statically, for the reason above; trying the ordinary kind, which needs this machine's C library ..."
         ;;
     esac
     built=target/release/aigate
@@ -186,8 +187,12 @@ next() {
     esac
 }
 
+# What was put elsewhere first: settings of agents that start a program that is gone would be broken.
 uninstall() {
     [ -e "$bin/aigate" ] || { say "Nothing to do: there is no $bin/aigate"; return; }
+    if [ -n "$(ls -A "$HOME/.aigate/integrations" 2>/dev/null)" ]; then
+        "$bin/aigate" integrate uninstall --all || die "the settings of agents could not be taken back; aigate stays"
+    fi
     if [ -n "$(ls -A "$HOME/.aigate/shims" 2>/dev/null)" ]; then
         "$bin/aigate" shim uninstall --all || die "the shims could not be taken away; aigate stays"
     fi

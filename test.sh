@@ -187,6 +187,7 @@ installation() (
     home="$HOME/.local"
     step() { "$@" || { printf 'installation: this did not hold: %s\n' "$*" >&2; exit 1; }; }
     step ./install.sh
+    step linked_statically "$home/bin/aigate"
     step "$home/bin/aigate" --version
     step test -s "$home/share/man/man1/aigate-shim-install.1"
     step test -s "$home/share/bash-completion/completions/aigate"
@@ -198,15 +199,34 @@ installation() (
     step "$home/bin/aigate" --version
     step test ! -e "$home/share/man/man1/aigate-gone.1"
     step test "$inode" != "$(stat -c %i "$home/bin/aigate")" # renamed into place
+    # A tool that is guarded by its name and by its settings, which are of a form of their own.
+    mkdir "$HOME/agents" "$HOME/.claude"
+    printf '#!/bin/sh\necho claude\n' >"$HOME/agents/claude" && chmod 755 "$HOME/agents/claude"
+    printf '{"model":\t"opus" }\r\n' >"$HOME/.claude/settings.json"
+    printf '# mine' >"$HOME/.profile"
+    own=$(cat "$HOME/.claude/settings.json" "$HOME/.profile" && echo .)
+    step env PATH="$HOME/agents:$PATH" "$home/bin/aigate" shim install claude
+    step env PATH="$HOME/agents:$PATH" "$home/bin/aigate" integrate install claude
+    step test -L "$HOME/.aigate/shims/claude"
+    step grep -q processWrapper "$HOME/.claude/settings.json"
     # The user's rules stay, and nothing else does.
     step "$home/bin/aigate" init >"$HOME/init.log"
     step ./install.sh --uninstall
     step test ! -e "$home/bin/aigate"
     step test -s "$HOME/.aigate/config.yaml"
-    step test -z "$(find "$home" -type f)"
+    step test -z "$(find "$home" "$HOME/.aigate/bin" "$HOME/.aigate/shims" "$HOME/.aigate/integrations" ! -type d 2>/dev/null)"
+    step test "$own" = "$(cat "$HOME/.claude/settings.json" "$HOME/.profile" && echo .)"
+    step test ! -e "$HOME/.bashrc" # where it was made for the line in it
     step ./install.sh --uninstall # there is nothing to do
     ! command -v dpkg-deb >/dev/null 2>&1 || debian_package "$HOME/root"
 )
+
+# It needs no loader and no library of the machine.
+# shellcheck disable=SC2317 # called by name
+linked_statically() {
+    headers=$(readelf -lW "$1") || return 1
+    case $headers in *INTERP*) return 1 ;; esac
+}
 
 # Made, installed into a root of its own, run and removed.
 # shellcheck disable=SC2317 # called by name
@@ -226,14 +246,51 @@ debian_package() {
     rm -f target/aigate_*.deb
 }
 
-# What `cargo package` would publish: every file is committed, the manifest is complete, and the list
-# holds what the program is built from.
+# What `cargo package` would publish: the manifest is complete but for the
+# address that Cargo.toml speaks about, and the list holds what the program is built from and what
+# README.md links to. Nothing is built from the package: `installation` builds the same files.
 # shellcheck disable=SC2317 # called by name
 crate() {
-    list=$(cargo package --locked --allow-dirty --list) || return 1
-    for file in Cargo.toml README.md LICENSE-MIT src/dashboard/page/page.js shims/claude.yaml; do
-        printf '%s\n' "$list" | grep -qx "$file" || { echo "missing: $file" >&2; return 1; }
+    said=$(cargo package --locked --allow-dirty --no-verify --target-dir target 2>&1) ||
+        { printf '%s\n' "$said" >&2; return 1; }
+    if printf '%s\n' "$said" | grep '^warning' | grep -v 'no documentation, homepage or repository$'; then return 1; fi
+    list=$(cargo package --locked --allow-dirty --list 2>/dev/null) || return 1
+    linked=$(grep -o '](\([^):]*\))' README.md | sed 's/^](//; s/[#)].*//' | sort -u)
+    for file in Cargo.toml README.md LICENSE-MIT src/dashboard/page/page.js shims/claude.yaml $linked; do
+        printf '%s\n' "$list" | grep -qxF "$file" || { echo "missing: $file" >&2; return 1; }
     done
+}
+
+# The licences and sources that deny.toml takes, without the tool that reads the rest of it.
+# shellcheck disable=SC2317 # called by name
+dependencies() {
+    target=$(rustc -vV | sed -n 's/^host: //p')
+    cargo metadata --locked --format-version 1 --filter-platform "$target" >"$work/metadata" && python3 - "$work/metadata" <<'PYTHON'
+import json, re, sys, tomllib
+allowed = set(tomllib.load(open("deny.toml", "rb"))["licenses"]["allow"])
+licence = r"[A-Za-z0-9.+-]+(?: WITH [A-Za-z0-9.+-]+)?"
+def taken(words):
+    # `A/B` is how some still write `A OR B`.
+    words = words.replace("/", " OR ")
+    parts = re.findall(rf"\(|\)|AND|OR|{licence}", words)
+    known = {"(": "(", ")": ")", "AND": "and", "OR": "or"}
+    return eval(" ".join(known.get(part, str(part in allowed)) for part in parts))
+packages = json.load(open(sys.argv[1]))["packages"]
+others = [package for package in packages if package["source"]]
+registries = {package["source"] for package in others}
+wrong = [f"{package['name']}: {package['license']}" for package in others if not taken(package["license"] or "none")]
+if len(registries) != 1 or not registries.pop().startswith("registry+"):
+    wrong.append("a source that is not the registry")
+sys.exit("\n".join(wrong) or None)
+PYTHON
+}
+
+# They are built by a compiler of another channel, and run by hand; here they are to be understood. The
+# library that runs them is not linked, so it need not be compiled.
+# shellcheck disable=SC2317 # called by name
+fuzz_targets() {
+    CUSTOM_LIBFUZZER_PATH="$PWD/target/libFuzzer.a" cargo check --locked --quiet \
+        --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
 }
 
 # shellcheck disable=SC2317 # called by name
@@ -319,6 +376,8 @@ check "lints" cargo clippy --locked --all-targets --quiet -- -D warnings
 mkdir -p "$cache"
 check "installation" installation
 check "crate" crate
+check "dependencies" dependencies
+check "fuzz targets" fuzz_targets
 [ "$(id -u)" -ne 0 ] || { cargo build --locked --quiet --target-dir target && add_account "$(id -un)"; }
 suite "tests as $(id -un)" cargo_tests
 if [ "$(id -u)" -eq 0 ]; then

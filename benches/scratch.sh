@@ -13,3 +13,12 @@ done
 mkdir -p "${XDG_CACHE_HOME:-$HOME/.cache}"
 scratch=$(mktemp -d "${XDG_CACHE_HOME:-$HOME/.cache}/aigate-bench.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
+
+# A home for each of these modes of the network, with a project in it.
+homes() {
+    for mode in "$@"; do
+        mkdir -p "$scratch/$mode/.aigate" "$scratch/$mode/app"
+        echo "network: $mode" >"$scratch/$mode/.aigate/config.yaml"
+        echo KEY=1 >"$scratch/$mode/app/.env"
+    done
+}

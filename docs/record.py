@@ -3,7 +3,8 @@
 
     docs/record.py PATH/OF/aigate
 
-The picture shows what the commands printed and nothing else; it follows the reader's light or dark.
+docs/session.md has the commands: those of its first block prepare the home, those of the second are
+shown. The picture shows what they printed and nothing else; it follows the reader's light or dark.
 """
 
 import os
@@ -11,44 +12,26 @@ import pty
 import re
 import select
 import shutil
-import subprocess
 import sys
 import tempfile
 from html import escape
 from pathlib import Path
 
-TYPED = [
-    "cat .env",
-    "aigate exec -- cat .env",
-    "aigate explain read .env",
-    "aigate exec -- cat ~/.ssh/id_ed25519",
-    "aigate exec -- sh -c 'echo evil >> .git/hooks/pre-commit'",
-    "aigate exec -- curl -sS https://telemetry.example",
-    "aigate exec -- git commit -qam 'The work goes on' && git --no-pager log --oneline",
-    "aigate audit -n 2",
-]
+PAGE = Path(__file__).with_name("session.md")
 WIDTH = 100
 
 
-def prepare(home: Path) -> None:
-    web = home / "web"
-    (home / ".ssh").mkdir()
-    (home / ".ssh/id_ed25519").write_text("PRIVATE KEY\n")
-    web.mkdir()
-    (web / ".env").write_text("STRIPE_KEY=sk_live_51H\n")
-    (web / "app.js").write_text("one\n")
-    git = ["git", "-c", "user.name=me", "-c", "user.email=me@example.org"]
-    for command in (["init", "-q", "-b", "main"], ["config", "user.name", "me"],
-                    ["config", "user.email", "me@example.org"], ["add", "app.js"], ["commit", "-qm", "Start"]):
-        subprocess.run(git + command, cwd=web, check=True)
-    (web / "app.js").write_text("two\n")
+def commands() -> list[list[str]]:
+    """What the page types, by block."""
+    blocks = re.findall(r"^```console\n(.*?)^```", PAGE.read_text(), re.M | re.S)
+    return [re.findall(r"^\$ (.*)", block, re.M) for block in blocks]
 
 
 def run(typed: str, home: Path, path: str) -> str:
     """What a terminal would show after `typed`."""
     pid, terminal = pty.fork()
     if pid == 0:
-        os.chdir(home / "web")
+        os.chdir(home / "project")
         env = {"HOME": str(home), "PATH": path, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
         os.execve("/bin/sh", ["sh", "-c", typed], env)
     shown = b""
@@ -72,14 +55,14 @@ def wrapped(line: str) -> list[str]:
 def picture(session: list[tuple[str, str]]) -> str:
     rows, y = [], 52
     for typed, shown in session:
-        rows.append(f'<text y="{y}"><tspan class="p">~/web$</tspan> <tspan class="t">{escape(typed)}</tspan></text>')
+        rows.append(f'<text y="{y}"><tspan class="p">~/project$</tspan> <tspan class="t">{escape(typed)}</tspan></text>')
         y += 20
         for line in (part for line in shown.splitlines() for part in wrapped(line)):
             rows.append(f'<text y="{y}" class="o">{escape(line)}</text>')
             y += 20
         y += 8
     body = "\n".join(rows).replace("<text ", '<text x="18" xml:space="preserve" ')
-    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 880 {y}" role="img" aria-label="A recorded session; the text is in docs/getting-started.md">
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 880 {y}" role="img" aria-label="A recorded session; the text is in docs/session.md">
 <style>
 text {{ font: 13.5px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }}
 .g {{ fill: #ffffff; stroke: #d0d0ca; }} .p {{ fill: #1b6e3c; }} .t {{ fill: #1d1f21; font-weight: 600; }} .o {{ fill: #4c5157; }}
@@ -102,14 +85,17 @@ def main() -> None:
     base.mkdir(exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="aigate-record.", dir=base))
     try:
-        prepare(home)
+        (home / "project").mkdir()
         path = f"{aigate.parent}:/usr/local/bin:/usr/bin:/bin"
-        session = [(typed, run(typed, home, path)) for typed in TYPED]
+        before, shown = commands()
+        for typed in before:
+            run(typed, home, path)
+        session = [(typed, run(typed, home, path)) for typed in shown]
     finally:
         shutil.rmtree(home)
     Path(__file__).with_name("session.svg").write_text(picture(session))
     for typed, shown in session:
-        print(f"~/web$ {typed}\n{shown}", end="")
+        print(f"~/project$ {typed}\n{shown}", end="")
 
 
 main()

@@ -76,6 +76,38 @@ fn policy_is_pure() {
 #[test]
 fn no_file_is_too_long() {
     complain(sources().iter().filter_map(excess).collect());
+    // A file of tests is all tests.
+    let long = |path: PathBuf| {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        too_long(&path.display().to_string(), lines)
+    };
+    complain(files("tests").into_iter().filter_map(long).collect());
+}
+
+/// On the page about the architecture: what stands in code marks is a file, or a function in the file
+/// that is named next to it.
+#[test]
+fn the_way_to_execve_is_as_its_page_says() {
+    let page = fs::read_to_string(package().join("docs/architecture.md")).unwrap();
+    let (_, way) = page.split_once("## From `claude` to execve").unwrap();
+    complain(wrong_places(way));
+    let (_, walk) = way.split_once("1. ").unwrap();
+    let (walk, _) = walk.split_once("\n\n").unwrap();
+    let count = walk.matches(".rs`").count();
+    assert!(count <= 5, "{count} files from main to execve");
+}
+
+#[test]
+fn a_wrong_place_is_found() {
+    let right = "1. `src/cli/mod.rs`: `main` asks\n\n`Plan::new` in `src/engine/plan.rs`\n";
+    assert_eq!(wrong_places(right), Vec::<String>::new());
+    for wrong in [
+        "1. `src/cli/mod.rs`: `no_such_function`",
+        "1. `src/no/such.rs`: `main`",
+        "`View::resolve` in `src/engine/plan.rs`",
+    ] {
+        assert_eq!(wrong_places(wrong).len(), 1, "{wrong}");
+    }
 }
 
 #[test]
@@ -182,19 +214,28 @@ impl Source {
     }
 }
 
-fn sources() -> Vec<Source> {
-    let root = std::env::var_os("CARGO_MANIFEST_DIR")
+fn package() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
-        .join("src");
+}
+
+fn sources() -> Vec<Source> {
+    let root = package().join("src");
+    let read = |path: PathBuf| read(&root, &path);
+    files("src").into_iter().map(read).collect()
+}
+
+/// The files of code below a directory of the package.
+fn files(directory: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut waiting = vec![root.clone()];
+    let mut waiting = vec![package().join(directory)];
     while let Some(folder) = waiting.pop() {
         for entry in fs::read_dir(&folder).expect("the sources") {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 waiting.push(path);
             } else if path.extension().is_some_and(|kind| kind == "rs") {
-                found.push(read(&root, &path));
+                found.push(path);
             }
         }
     }
@@ -287,8 +328,38 @@ fn impurities(source: &Source) -> Vec<String> {
 }
 
 fn excess(source: &Source) -> Option<String> {
-    let lines = source.lines;
-    (lines > LONGEST).then(|| format!("{}: {lines} lines, at most {LONGEST}", source.path))
+    too_long(&source.path, source.lines)
+}
+
+fn too_long(path: &str, lines: usize) -> Option<String> {
+    (lines > LONGEST).then(|| format!("{path}: {lines} lines, at most {LONGEST}"))
+}
+
+/// The functions that are not in their file: in a list the file comes first, in a sentence after them.
+fn wrong_places(text: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for part in text.split("\n\n") {
+        let marks = part.split('`').skip(1).step_by(2);
+        let mut marks: Vec<&str> = marks.filter(|mark| !mark.contains(' ')).collect();
+        if !part.trim_start().starts_with("1. ") {
+            marks.reverse();
+        }
+        let mut file = None;
+        for mark in marks {
+            if mark.ends_with(".rs") {
+                file = fs::read_to_string(package().join(mark)).ok();
+            } else {
+                let name = mark.rsplit("::").next().unwrap();
+                let is_there = |file: &String| file.contains(&format!("fn {name}("));
+                if !file.as_ref().is_some_and(is_there) {
+                    wrong.push(format!(
+                        "docs/architecture.md: `{mark}` is not where it says"
+                    ));
+                }
+            }
+        }
+    }
+    wrong
 }
 
 #[track_caller]

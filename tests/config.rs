@@ -114,6 +114,24 @@ fn a_list_of_the_user_replaces_the_default_of_its_key_only() {
 }
 
 #[test]
+fn proxies_of_the_host_are_named_inside_where_its_network_is() {
+    let passes = |text: &str| {
+        let policy = World::new().file("home/.aigate/config.yaml", text).policy();
+        let names = ["http_proxy", "HTTPS_PROXY", "no_proxy"];
+        names.map(|name| policy.env.passes(name.as_ref()).is_ok())
+    };
+    assert_eq!(passes(""), [false; 3]);
+    assert_eq!(passes("network: off\n"), [false; 3]);
+    assert_eq!(passes("network: open\n"), [true; 3]);
+    // A denied host needs the filter.
+    assert_eq!(
+        passes("network: open\ndeny_net: [evil.example]\n"),
+        [false; 3]
+    );
+    assert_eq!(passes("env: {pass: [HTTPS_PROXY]}\n"), [false, true, false]);
+}
+
+#[test]
 fn the_user_can_add_to_the_defaults() {
     let text = "deny_read: [\"@defaults\", mine.txt]\n";
     let policy = World::new().file("home/.aigate/config.yaml", text).policy();

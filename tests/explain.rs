@@ -65,45 +65,49 @@ fn agree(world: &World, kind: &str, act: &str, subjects: &[&str]) {
     );
 }
 
+/// Files of the project, each with the same text in it.
+const IN_PROJECT: &[&str] = &[
+    ".env",
+    "sub/deep/.env",
+    ".env.local",
+    ".env.example",
+    "server.pem",
+    "cacert.pem",
+    "notes.txt",
+    "mine.secret",
+    "dir/open.secret",
+    "fixtures/test.key",
+    "node_modules/p/test.pem",
+    "secrets/x",
+    "src/secrets/x",
+    "README.md",
+    ".git/info/exclude",
+    ".git/config",
+    ".git/hooks/pre-commit",
+    "sub/.git/hooks/post-merge",
+    ".vscode/tasks.json",
+    ".envrc",
+    "node_modules/p/.vscode/x",
+    "closed/keep.txt",
+    "closed/open.txt",
+    ".aigate.yaml",
+];
+
+/// Files of the home.
+const IN_HOME: &[&str] = &[
+    ".ssh/id_ed25519",
+    ".ssh/known_hosts",
+    ".aws/credentials",
+    ".bashrc",
+    ".config/tool/a",
+    ".cache/own/x",
+    ".gitconfig",
+    ".netrc",
+];
+
 fn world() -> World {
-    let in_project = [
-        ".env",
-        "sub/deep/.env",
-        ".env.local",
-        ".env.example",
-        "server.pem",
-        "cacert.pem",
-        "notes.txt",
-        "mine.secret",
-        "dir/open.secret",
-        "fixtures/test.key",
-        "node_modules/p/test.pem",
-        "secrets/x",
-        "src/secrets/x",
-        "README.md",
-        ".git/info/exclude",
-        ".git/config",
-        ".git/hooks/pre-commit",
-        "sub/.git/hooks/post-merge",
-        ".vscode/tasks.json",
-        ".envrc",
-        "node_modules/p/.vscode/x",
-        "closed/keep.txt",
-        "closed/open.txt",
-        ".aigate.yaml",
-    ];
-    let in_home = [
-        ".ssh/id_ed25519",
-        ".ssh/known_hosts",
-        ".aws/credentials",
-        ".bashrc",
-        ".config/tool/a",
-        ".cache/own/x",
-        ".gitconfig",
-        ".netrc",
-    ];
     let mut world = World::new();
-    for name in in_project {
+    for &name in IN_PROJECT {
         let text = if name == ".aigate.yaml" {
             format!("# {SEEN}\ndeny_read: [README.md]\n")
         } else {
@@ -111,7 +115,7 @@ fn world() -> World {
         };
         world = world.file(name, &text);
     }
-    for name in in_home {
+    for name in IN_HOME {
         world = world.home_file(name, SEEN);
     }
     world
@@ -126,39 +130,14 @@ fn world() -> World {
 #[test]
 fn reading() {
     let act = format!("grep -q '{SEEN}' \"$(eval echo \"$1\")\"");
-    agree(
-        &world(),
-        "read",
-        &act,
-        &[
-            ".env",
-            "sub/deep/.env",
-            ".env.local",
-            ".env.example",
-            "server.pem",
-            "cacert.pem",
-            "notes.txt",
-            "mine.secret",
-            "dir/open.secret",
-            "fixtures/test.key",
-            "node_modules/p/test.pem",
-            "secrets/x",
-            "src/secrets/x",
-            "README.md",
-            ".git/info/exclude",
-            "leads-to-env",
-            "leads-to-notes",
-            "closed/keep.txt",
-            "closed/open.txt",
-            "~/.ssh/id_ed25519",
-            "~/.ssh/known_hosts",
-            "~/.aws/credentials",
-            "~/.bashrc",
-            "~/.config/tool/a",
-            "~/.netrc",
-            "~/.aigate/config.yaml",
-        ],
-    );
+    let in_home = IN_HOME.iter().chain(&[".aigate/config.yaml"]);
+    let in_home: Vec<String> = in_home.map(|name| format!("~/{name}")).collect();
+    let in_project = IN_PROJECT.iter().chain(&["leads-to-env", "leads-to-notes"]);
+    let subjects: Vec<&str> = in_project
+        .copied()
+        .chain(in_home.iter().map(String::as_str))
+        .collect();
+    agree(&world(), "read", &act, &subjects);
 }
 
 /// The host tells whether something was written: inside, a private directory takes anything.

@@ -25,6 +25,8 @@ mod paths;
 mod run;
 #[path = "shim/shells.rs"]
 mod shells;
+#[path = "shim/startup_files.rs"]
+mod startup_files;
 #[path = "shim/tools.rs"]
 mod tools;
 #[path = "shim/verify.rs"]

@@ -1,6 +1,6 @@
 //! Keeps the table of attacks in `docs/threat-model.md` as the tests are.
 //!
-//! `AIGATE_BLESS=1 cargo test --test threat_model` writes it anew.
+//! `UPDATE=1 cargo test --test threat_model` writes it anew.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -111,13 +111,13 @@ fn the_document_lists_the_attacks_as_the_tests_have_them() {
         .expect("the mark where the table starts");
     let (old, after) = rest.split_once(END).expect("the mark where the table ends");
     let new = table(&attacks());
-    if std::env::var_os("AIGATE_BLESS").is_some() {
+    if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, [before, START, &new, END, after].concat()).unwrap();
         return;
     }
     assert!(
         old == new,
-        "docs/threat-model.md is out of date: AIGATE_BLESS=1 cargo test --test threat_model"
+        "docs/threat-model.md is out of date: UPDATE=1 cargo test --test threat_model"
     );
 }
 

@@ -215,9 +215,9 @@ fn its_attacks_come_through_where_nothing_confines_them() {
     ];
     let mut attacks: Vec<_> = ways.map(|way| Attack::Read(way, known(&env))).into();
     attacks.extend([
-        Attack::WriteProtected(world.home().join(".bashrc").into()),
-        Attack::WriteProtected(hooks.into()),
-        Attack::WriteOutside(world.home().into()),
+        Attack::WriteProtected(known(&world.home().join(".bashrc"))),
+        Attack::WriteProtected(known(&hooks)),
+        Attack::WriteOutside(known(&world.home())),
         Attack::MoveAway(
             world.project().join(".git").into(),
             world.project().join("src").into(),
@@ -243,6 +243,28 @@ fn a_mask_is_not_taken_for_the_file() {
     };
     let results = unconfined(&world, vec![Attack::Read(Way::Name, empty)]);
     assert_eq!(results, [nix::libc::ENODATA]);
+}
+
+#[test]
+fn what_is_private_inside_is_not_taken_for_the_hosts() {
+    let world = world();
+    // Beside a project that lies in the home: caches, whose changes stay inside, and our own place.
+    let project = world.home().join("web");
+    fs::create_dir_all(project.join(".git")).unwrap();
+    fs::create_dir(world.home().join(".npm")).unwrap();
+    let mut install = world.aigate();
+    install.args(["shim", "install", "--pre", "claude"]);
+    assert!(process::run(install).ok());
+    let mut command = world.aigate();
+    command.arg("verify").current_dir(&project);
+    let outcome = process::run(command);
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    let elsewhere = File {
+        inode: 1,
+        ..known(&project)
+    };
+    let results = unconfined(&world, vec![Attack::WriteOutside(elsewhere)]);
+    assert_eq!(results, [nix::libc::EXDEV]);
 }
 
 fn known(path: &Path) -> File {

@@ -66,8 +66,8 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Missing(Missing::NotFound { .. }) => 127,
-            Self::Missing(Missing::NotExecutable(_)) | Self::Exec(..) => 126,
+            Self::Missing(missing) => missing.exit_code(),
+            Self::Exec(..) => 126,
             _ => 125,
         }
     }

@@ -81,8 +81,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Missing(Missing::NotFound { .. }) => 127,
-            Self::Missing(Missing::NotExecutable(_)) => 126,
+            Self::Missing(missing) => missing.exit_code(),
             Self::InPlace(_, error) if error.kind() == io::ErrorKind::NotFound => 127,
             Self::InPlace(..) => 126,
             Self::Exec(error) => error.exit_code(),

@@ -64,12 +64,6 @@ impl Log {
         })
     }
 
-    /// The name under which all events of this run are found.
-    #[must_use]
-    pub fn session(&self) -> &str {
-        &self.session
-    }
-
     /// Appends one event in one write.
     ///
     /// # Errors

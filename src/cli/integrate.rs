@@ -1,7 +1,6 @@
 //! `aigate integrate`: hooks and wrappers in the settings of agents and editors.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -34,7 +33,16 @@ enum Command {
     /// Show what `install` would change
     Diff(Which),
     /// Take everything out that `install` put in
-    Uninstall(Which),
+    Uninstall {
+        /// An agent, as in `aigate integrate list`
+        #[arg(required_unless_present = "all")]
+        agent: Option<String>,
+        /// Every agent, in every project; with `--managed`, what is there for everybody
+        #[arg(long, conflicts_with_all = ["agent", "user", "project"])]
+        all: bool,
+        #[command(flatten)]
+        scope: Chosen,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -71,14 +79,7 @@ impl Chosen {
 
 impl Integrate {
     pub(super) fn run(self) -> ExitCode {
-        match self.told() {
-            Ok((text, well)) => {
-                // A reader that went away is no error.
-                _ = std::io::stdout().write_all(text.as_bytes());
-                ExitCode::from(u8::from(!well))
-            }
-            Err(error) => report::error(&error),
-        }
+        report::told(self.told())
     }
 
     fn told(self) -> Result<(String, bool), Error> {
@@ -95,13 +96,32 @@ impl Integrate {
                 let changes = here.install(&which.agent, which.scope.scope())?;
                 or_nothing(changed(&changes), "Nothing to do.\n")
             }
-            Command::Uninstall(which) => {
-                let changes = here.uninstall(&which.agent, which.scope.scope())?;
-                or_nothing(changed(&changes), "Nothing is installed.\n")
-            }
+            Command::Uninstall { agent, scope, .. } => or_nothing(
+                uninstall(&here, agent, scope.scope())?,
+                "Nothing is installed.\n",
+            ),
         };
         Ok((text, true))
     }
+}
+
+/// Takes out what is there for an agent, or for every one.
+fn uninstall(here: &Integrations, agent: Option<String>, scope: Scope) -> Result<String, Error> {
+    if let Some(agent) = agent {
+        return Ok(changed(&here.uninstall(&agent, scope)?));
+    }
+    let whole_machine = scope == Scope::Managed;
+    let mut text = changed(&here.uninstall_all(whole_machine)?);
+    let left = here.for_everybody();
+    if !left.is_empty() {
+        let left = left.join(", ");
+        _ = writeln!(
+            text,
+            "left what is there for everybody: {left}; to take it out, as root: \
+             aigate integrate uninstall --all --managed"
+        );
+    }
+    Ok(text)
 }
 
 fn or_nothing(text: String, nothing: &str) -> String {

@@ -25,12 +25,18 @@ pub(super) fn failed(error: &dyn Display, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Prints what a command that runs nothing has to say. A reader that went away is no error.
+/// Prints what a command that runs nothing has to say.
 pub(super) fn done<E: Display>(result: Result<String, E>) -> ExitCode {
+    told(result.map(|text| (text, true)))
+}
+
+/// The same for what looks at something: exit code 1 if it is not well.
+pub(super) fn told<E: Display>(result: Result<(String, bool), E>) -> ExitCode {
     match result {
-        Ok(text) => {
+        Ok((text, well)) => {
+            // A reader that went away is no error.
             _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
+            ExitCode::from(u8::from(!well))
         }
         Err(why) => error(&why),
     }

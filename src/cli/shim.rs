@@ -1,7 +1,6 @@
 //! `aigate shim`: guard tools by name.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -77,14 +76,7 @@ type Told = Result<(String, bool), Error>;
 
 impl Shim {
     pub(super) fn run(self) -> ExitCode {
-        match self.told() {
-            Ok((text, well)) => {
-                // A reader that went away is no error.
-                _ = std::io::stdout().write_all(text.as_bytes());
-                ExitCode::from(u8::from(!well))
-            }
-            Err(error) => report::error(&error),
-        }
+        report::told(self.told())
     }
 
     fn told(self) -> Told {

@@ -4,6 +4,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::reader::Reader;
+
 /// Record types.
 pub(super) const A: u16 = 1;
 /// A name for an address.
@@ -50,7 +52,7 @@ pub(super) enum Answer {
 /// Reads a question. The error is the answer to a message that cannot be read, if one is due.
 pub(super) fn query(message: &[u8]) -> Result<Query, Option<Vec<u8>>> {
     let mut reader = Reader(message);
-    let (Some(id), Some(flags)) = (reader.number(), reader.number()) else {
+    let (Some(id), Some(flags)) = (reader.u16(), reader.u16()) else {
         return Err(None);
     };
     if flags & 0x8000 != 0 {
@@ -65,18 +67,13 @@ pub(super) fn query(message: &[u8]) -> Result<Query, Option<Vec<u8>>> {
     if flags & 0x7800 != 0 {
         return refusal(4);
     }
-    let counts = [
-        reader.number(),
-        reader.number(),
-        reader.number(),
-        reader.number(),
-    ];
+    let counts = [reader.u16(), reader.u16(), reader.u16(), reader.u16()];
     let [Some(1), Some(0), Some(0), Some(extra)] = counts else {
         return refusal(1);
     };
     let start = reader.0;
     let name = reader.name();
-    let (Some(name), Some(kind), Some(class)) = (name, reader.number(), reader.number()) else {
+    let (Some(name), Some(kind), Some(class)) = (name, reader.u16(), reader.u16()) else {
         return refusal(1);
     };
     if class != INTERNET {
@@ -187,13 +184,13 @@ pub(super) enum Reply {
 pub(super) fn reply(message: &[u8], asked: &[u8]) -> Option<Reply> {
     let mut reader = Reader(message);
     let id = reader.take(2)?;
-    let flags = reader.number()?;
-    let (questions, answers) = (reader.number()?, reader.number()?);
+    let flags = reader.u16()?;
+    let (questions, answers) = (reader.u16()?, reader.u16()?);
     reader.take(4)?;
     let mut sent = Reader(asked.get(12..)?);
-    let (name, kind) = (sent.name()?.host?, sent.number()?);
-    let same = reader.name()?.host? == name && reader.number()? == kind;
-    let class = reader.number()?;
+    let (name, kind) = (sent.name()?.host?, sent.u16()?);
+    let same = reader.name()?.host? == name && reader.u16()? == kind;
+    let class = reader.u16()?;
     let ours = id == asked.get(..2)? && questions == 1 && same && class == INTERNET;
     if !ours || flags & 0x8000 == 0 {
         return None;
@@ -247,24 +244,12 @@ struct Name {
     host: Option<String>,
 }
 
-struct Reader<'a>(&'a [u8]);
-
 impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn number(&mut self) -> Option<u16> {
-        self.take(2).map(|b| u16::from_be_bytes([b[0], b[1]]))
-    }
-
     /// A name without compression; none when it is malformed.
     fn name(&mut self) -> Option<Name> {
         let (mut text, mut honest) = (String::new(), true);
         loop {
-            let length = usize::from(*self.take(1)?.first()?);
+            let length = usize::from(self.u8()?);
             if length == 0 {
                 let host = Some(text).filter(|text| honest && !text.is_empty());
                 return Some(Name { host });
@@ -285,7 +270,7 @@ impl<'a> Reader<'a> {
     /// Passes over a name that may be compressed.
     fn skip_name(&mut self) -> Option<()> {
         loop {
-            match *self.take(1)?.first()? {
+            match self.u8()? {
                 0 => return Some(()),
                 pointer if pointer >= 0xc0 => return self.take(1).map(drop),
                 length if length > 63 => return None,
@@ -297,10 +282,10 @@ impl<'a> Reader<'a> {
     /// The type, time to live and data of a record.
     fn record(&mut self) -> Option<(u16, u32, &'a [u8])> {
         self.skip_name()?;
-        let kind = self.number()?;
-        self.number()?;
-        let ttl = u32::from_be_bytes(self.take(4)?.try_into().ok()?);
-        let length = usize::from(self.number()?);
+        let kind = self.u16()?;
+        self.u16()?;
+        let ttl = self.u32()?;
+        let length = usize::from(self.u16()?);
         Some((kind, ttl, self.take(length)?))
     }
 }

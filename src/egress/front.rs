@@ -18,7 +18,8 @@ use super::http::proxy::{Request, Target};
 use super::inspect;
 use super::questions::HOST_NAME;
 use super::slab::Id;
-use super::upstream::{VARIABLES, base64};
+use super::upstream::base64;
+use crate::policy::env::PROXIES;
 use crate::policy::net::Host;
 
 /// See the module.
@@ -74,7 +75,7 @@ impl Front {
             "no_proxy" | "NO_PROXY" => String::new(),
             _ => url.clone(),
         };
-        let proxies = VARIABLES.map(|name| (name, value(name)));
+        let proxies = PROXIES.map(|name| (name, value(name)));
         // Node's own `fetch` looks for the others only when it is told to.
         let node = [("NODE_USE_ENV_PROXY", "1".to_owned())];
         proxies.into_iter().chain(node).collect()

@@ -25,6 +25,7 @@ mod names;
 mod pace;
 mod progress;
 mod questions;
+mod reader;
 mod report;
 mod resolver;
 mod slab;

@@ -1,5 +1,7 @@
 //! The server name in a TLS ClientHello, read without taking part in the handshake.
 
+use super::reader::Reader;
+
 /// What the first bytes of a TLS client say.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Hello {
@@ -75,18 +77,18 @@ fn complete(message: &[u8]) -> bool {
 fn server_name(body: &[u8]) -> Option<Option<String>> {
     let mut body = Reader(body);
     body.take(2 + 32)?;
-    body.vector(1)?;
-    body.vector(2)?;
-    body.vector(1)?;
+    body.short_vector()?;
+    body.vector()?;
+    body.short_vector()?;
     if body.0.is_empty() {
         return Some(None);
     }
-    let mut extensions = Reader(body.vector(2)?);
+    let mut extensions = Reader(body.vector()?);
     let mut name = None;
     while !extensions.0.is_empty() {
-        let kind = extensions.number(2)?;
-        let value = extensions.vector(2)?;
-        if kind == usize::from(SERVER_NAME) {
+        let kind = extensions.u16()?;
+        let value = extensions.vector()?;
+        if kind == SERVER_NAME {
             if name.is_some() {
                 return None;
             }
@@ -97,34 +99,24 @@ fn server_name(body: &[u8]) -> Option<Option<String>> {
 }
 
 fn host_name(value: &[u8]) -> Option<String> {
-    let mut list = Reader(Reader(value).vector(2)?);
-    let kind = list.number(1)?;
-    let name = list.vector(2)?;
+    let mut list = Reader(Reader(value).vector()?);
+    let kind = list.u8()?;
+    let name = list.vector()?;
     // One name, of the only kind there is; more would let the server choose.
     let single = kind == 0 && list.0.is_empty() && !name.is_empty() && name.is_ascii();
     single.then(|| String::from_utf8_lossy(name).into_owned())
 }
 
-struct Reader<'a>(&'a [u8]);
-
 impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
+    /// A vector whose length stands in front of it in one byte.
+    fn short_vector(&mut self) -> Option<&'a [u8]> {
+        let length = usize::from(self.u8()?);
+        self.take(length)
     }
 
-    fn number(&mut self, bytes: usize) -> Option<usize> {
-        Some(
-            self.take(bytes)?
-                .iter()
-                .fold(0, |n, &byte| n << 8 | usize::from(byte)),
-        )
-    }
-
-    /// A vector whose length stands in front of it in `width` bytes.
-    fn vector(&mut self, width: usize) -> Option<&'a [u8]> {
-        let length = self.number(width)?;
+    /// The same in two bytes.
+    fn vector(&mut self) -> Option<&'a [u8]> {
+        let length = usize::from(self.u16()?);
         self.take(length)
     }
 }

@@ -5,18 +5,6 @@ use std::net::IpAddr;
 use crate::policy::net::{Host, HostPattern, NetRule};
 use crate::policy::origin::{Layer, Origin};
 
-/// The variables that are read outside, and by which programs find the front door.
-pub(super) const VARIABLES: [&str; 8] = [
-    "https_proxy",
-    "HTTPS_PROXY",
-    "http_proxy",
-    "HTTP_PROXY",
-    "all_proxy",
-    "ALL_PROXY",
-    "no_proxy",
-    "NO_PROXY",
-];
-
 const LONGEST_ANSWER: usize = 8192;
 
 /// An HTTP proxy that takes CONNECT.

@@ -377,12 +377,4 @@ impl Plan {
             matches!(step, Step::Attach { at, access: Access::Writable, .. } if path.starts_with(at))
         })
     }
-
-    /// The path that `--dry-run` and tests look for among the masks.
-    #[must_use]
-    pub fn masks(&self, path: &Path) -> bool {
-        self.steps
-            .iter()
-            .any(|step| matches!(step, Step::Mask { at, .. } if at == path))
-    }
 }

@@ -6,6 +6,18 @@ use std::os::unix::ffi::OsStrExt;
 use super::glob::Glob;
 use super::origin::Origin;
 
+/// The variables by which programs find a proxy, which may have a password in them.
+pub const PROXIES: [&str; 8] = [
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+];
+
 /// One rule on variable names.
 #[derive(Debug, Clone)]
 pub struct Rule {

@@ -241,12 +241,6 @@ impl PathRules {
         })
     }
 
-    /// Whether some rule can only be applied by looking through directories.
-    #[must_use]
-    pub fn floats(&self) -> bool {
-        self.wildcards().next().is_some()
-    }
-
     /// The denying rules with wildcards: the directory to look through, and the rule.
     pub fn wildcards(&self) -> impl Iterator<Item = (&Path, &Rule)> {
         let open = self

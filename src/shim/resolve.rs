@@ -47,6 +47,17 @@ impl fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
+impl Missing {
+    /// What a shell would end with.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotFound { .. } => 127,
+            Self::NotExecutable(_) => 126,
+        }
+    }
+}
+
 /// What must never be taken for the real program.
 #[derive(Debug, Clone)]
 pub struct Us {

@@ -1,6 +1,5 @@
 //! Finds the line of a startup file that put something in front of us.
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -207,15 +206,6 @@ fn position(text: &str, directory: &Path) -> Option<usize> {
     text.match_indices(directory)
         .map(|(at, _)| at)
         .find(|at| is_end(&text[at + directory.len()..]))
-}
-
-/// The name of a shell's file for messages: with `~` for HOME.
-#[must_use]
-pub fn short(path: &Path, home: &Path) -> String {
-    match path.strip_prefix(home) {
-        Ok(below) => format!("~/{}", below.display()),
-        Err(_) => OsStr::display(path.as_os_str()).to_string(),
-    }
 }
 
 #[cfg(test)]

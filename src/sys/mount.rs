@@ -70,22 +70,14 @@ fn owned(raw: i64) -> OwnedFd {
 /// A detached copy of the mount at `path` (no copy of its files), to be attached elsewhere.
 /// The last component of `path` is not followed when it is a symbolic link.
 pub fn clone_tree(path: &Path, extent: Extent) -> io::Result<OwnedFd> {
-    clone_at(None, &c_path(path)?, extent)
-}
-
-/// [`clone_tree`] of `name` below the directory `dir`.
-pub fn clone_below(dir: BorrowedFd<'_>, name: &CStr, extent: Extent) -> io::Result<OwnedFd> {
-    clone_at(Some(dir), name, extent)
-}
-
-fn clone_at(dir: Option<BorrowedFd<'_>>, path: &CStr, extent: Extent) -> io::Result<OwnedFd> {
-    let dir = dir.map_or(libc::AT_FDCWD, |fd| fd.as_raw_fd());
+    let path = c_path(path)?;
     let flags = OPEN_TREE_CLONE
         | libc::O_CLOEXEC as c_uint
         | libc::AT_SYMLINK_NOFOLLOW as c_uint
         | extent.flag();
     // SAFETY: `path` is NUL-terminated and outlives the call.
-    cerr(unsafe { libc::syscall(libc::SYS_open_tree, dir, path.as_ptr(), flags) }).map(owned)
+    cerr(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) })
+        .map(owned)
 }
 
 /// Attaches a detached tree over `path`, which must exist and be of the same kind.

@@ -47,15 +47,6 @@ impl Families {
             Families::Both => Ipv6Addr::UNSPECIFIED.into(),
         }
     }
-
-    /// `address` as a socket of these families spells it.
-    #[must_use]
-    pub fn spell(self, address: IpAddr) -> IpAddr {
-        match (self, address) {
-            (Families::Both, IpAddr::V4(v4)) => v4.to_ipv6_mapped().into(),
-            _ => address,
-        }
-    }
 }
 
 const FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC.union(SockFlag::SOCK_NONBLOCK);

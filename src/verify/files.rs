@@ -99,9 +99,14 @@ pub(super) fn is_it(mut opened: fs::File, file: &File) -> io::Result<()> {
 }
 
 /// Opens a file to append to it, and does not; in a directory, makes a file without a name, which is
-/// gone when it is closed.
-pub(super) fn write(path: &Path) -> io::Result<()> {
-    if !path.is_dir() {
+/// gone when it is closed. What is private inside can be written, and is not the host's.
+pub(super) fn write(file: &File) -> io::Result<()> {
+    let path = Path::new(&file.path);
+    let found = fs::metadata(path)?;
+    if (found.dev(), found.ino()) != (file.device, file.inode) {
+        return Err(Errno::EXDEV.into());
+    }
+    if !found.is_dir() {
         return open_to_write(path);
     }
     let nameless = OpenOptions::new()

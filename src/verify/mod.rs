@@ -83,9 +83,9 @@ pub enum Attack {
     /// Read a file in the host's temporary directory.
     ReadTemporary(File),
     /// Open a protected file, or make a nameless one in a protected directory.
-    WriteProtected(OsString),
+    WriteProtected(File),
     /// Make a nameless file in a directory that is not the project's.
-    WriteOutside(OsString),
+    WriteOutside(File),
     /// Move a directory away that something protected stands in; the second one is not empty, so
     /// that nothing moves.
     MoveAway(OsString, OsString),
@@ -171,7 +171,7 @@ fn attempt(attack: &Attack, stage: &Stage<'_>) -> io::Result<()> {
     match attack {
         Attack::Read(way, file) => files::read(*way, file, stage),
         Attack::ReadTemporary(file) => files::read(Way::Name, file, stage),
-        Attack::WriteProtected(path) | Attack::WriteOutside(path) => files::write(path.as_ref()),
+        Attack::WriteProtected(file) | Attack::WriteOutside(file) => files::write(file),
         Attack::MoveAway(from, to) => files::move_away(from.as_ref(), to.as_ref()),
         Attack::KernelSetting(path) => files::open_to_write(path.as_ref()),
         Attack::KernelMemory(path) => files::open_to_read(path.as_ref()),

@@ -119,7 +119,7 @@ fn section(folder: &Path, name: &str, about: &str, agent: &Value, text: &mut Str
     let product = agent["product"].as_str().expect("a product");
     _ = write!(
         text,
-        "\n## {product}: `{name}`\n\n{about}\n\n```\naigate integrate install {name}\n```\n\n"
+        "\n## {product}: `{name}`\n\n{about}\n\n```sh\naigate integrate install {name}\n```\n\n"
     );
     for (scope, whom) in SCOPES {
         for target in list(&agent["scopes"][scope]) {

@@ -45,7 +45,7 @@ fn the_command_reference_is_made_from_the_command_line() {
     keep("commands.md", &text);
 }
 
-fn shown(command: &Cli) -> impl Iterator<Item = &Cli> {
+pub(super) fn shown(command: &Cli) -> impl Iterator<Item = &Cli> {
     let commands = command.get_subcommands();
     commands.filter(|command| !command.is_hide_set() && command.get_name() != "help")
 }
@@ -57,7 +57,7 @@ fn describe(command: &Cli, depth: usize, text: &mut String) {
     let usage = usage.trim_start_matches("Usage:").trim();
     _ = write!(
         text,
-        "\n{} {name}\n\n{}\n\n```\n{usage}\n```\n",
+        "\n{} {name}\n\n{}\n\n```text\n{usage}\n```\n",
         "#".repeat(depth),
         about.map(ToString::to_string).unwrap_or_default()
     );
@@ -198,7 +198,7 @@ fn recipe(source: &str, tool: &Value, text: &mut String) {
     let about = about.collect::<Vec<_>>().join(" ");
     _ = write!(
         text,
-        "\n## {product}: `{command}`\n\n{about}\n\n```\naigate shim install {command}\n```\n\n"
+        "\n## {product}: `{command}`\n\n{about}\n\n```sh\naigate shim install {command}\n```\n\n"
     );
     if let Some(like) = tool["like"].as_str() {
         _ = writeln!(text, "- everything else as for `{like}`");

@@ -10,6 +10,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::proxies::proxy;
 use crate::support::place;
 use crate::world::*;
 
@@ -108,6 +109,25 @@ impl Drop for Run {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim().to_owned()
+}
+
+#[test]
+fn the_proxy_of_the_host_is_used_outside_and_not_named_inside() {
+    in_a_world!();
+    let home = Home::new("allow_net: [hidden.example]\n");
+    web(&format!("{SERVER}:80"), "server a");
+    let requests = proxy("127.0.0.1:3128");
+    let mut command = home.aigate(&["exec", "--", "sh", "-c"]);
+    command
+        .arg(format!(
+            "{GET} http://hidden.example/ | head -1; env | grep -i _proxy"
+        ))
+        .env("http_proxy", "http://me:secret@127.0.0.1:3128")
+        .env("ALL_PROXY", "http://127.0.0.1:3128");
+    let output = command.output().expect("aigate");
+    let printed = text(&[output.stdout, output.stderr].concat());
+    assert_eq!(printed.trim(), "server a");
+    assert_eq!(requests.lock().unwrap().len(), 1);
 }
 
 #[test]

@@ -15,10 +15,13 @@ mod attacks;
 mod clients;
 mod downloads;
 mod exec;
+mod floods;
 mod front;
+mod front_requests;
 mod names;
 mod ports;
 mod proxies;
+mod servers;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;

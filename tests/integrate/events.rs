@@ -122,19 +122,25 @@ fn every_agent_is_denied_a_secret_in_its_own_words_and_nothing_else() {
     }
 }
 
-#[test]
-fn outside_the_sandbox_every_tool_is_refused_with_the_command_that_starts_it() {
-    let user = user("");
+/// Whatever a tool is to do, and in every dialect.
+#[track_caller]
+fn refuses_everything(user: &User, why: &str) {
     for case in cases() {
-        let event = filled(&user, &case, "README.md", "true");
-        let (answer, outcome) = ask(&user, &case.agent, &event);
+        let event = filled(user, &case, "README.md", "true");
+        let (answer, outcome) = ask(user, &case.agent, &event);
         assert_eq!(
             answer.pointer(&case.place),
             Some(&case.word),
             "{event}: {outcome}"
         );
-        assert!(outcome.said("start it with: aigate exec -- "), "{outcome}");
+        assert!(outcome.said(why), "{outcome}");
     }
+}
+
+#[test]
+fn outside_the_sandbox_every_tool_is_refused_with_the_command_that_starts_it() {
+    let user = user("");
+    refuses_everything(&user, "start it with: aigate exec -- ");
 }
 
 #[test]
@@ -222,16 +228,7 @@ fn what_cannot_be_read_is_refused_and_not_passed_over() {
 #[test]
 fn rules_that_cannot_be_read_deny() {
     let user = user("hook: {outside: warn}\nno_such_key: 1\n");
-    for case in cases() {
-        let event = filled(&user, &case, "README.md", "true");
-        let (answer, outcome) = ask(&user, &case.agent, &event);
-        assert_eq!(
-            answer.pointer(&case.place),
-            Some(&case.word),
-            "{event}: {outcome}"
-        );
-        assert!(outcome.said("config.yaml:2:1"), "{outcome}");
-    }
+    refuses_everything(&user, "config.yaml:2:1");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use aigate::integration::plan::{Error, Step};
 
 use super::User;
 use super::awkward::{CLAUDE, CODE, CODEX, CURSOR, GEMINI, HOOKS};
+use super::support::{self, process};
 
 #[test]
 fn a_setting_added_later_survives_both_directions() {
@@ -22,6 +23,57 @@ fn a_setting_added_later_survives_both_directions() {
         user.read(".claude/settings.json"),
         "{\n  \"model\": \"haiku\",\n  \"theme\": \"dark\"\n}\n"
     );
+}
+
+#[test]
+fn all_is_taken_out_of_every_file_and_project_at_once() {
+    let user = User::new();
+    // Two agents of ours that share a file, one in a project, one whose file we make.
+    user.put(
+        ".claude/settings.json",
+        b"{\r\n\t\"model\": \"opus\" }\r\n\r\n",
+    );
+    user.put("work/app/.claude/settings.local.json", b"{ }");
+    user.put(".gemini/settings.json", b"{ // mine\n}\n");
+    let before = support::place::picture(&user.world.home());
+    user.integrate(&["uninstall", "--all"]);
+    user.integrate(&["install", "claude"]);
+    user.integrate(&["install", "claude-plugin"]);
+    user.integrate(&["install", "claude", "--project"]);
+    user.integrate(&["install", "gemini"]);
+    user.integrate(&["install", "qwen"]);
+    let mut elsewhere = user.command(&["uninstall", "--all"]);
+    elsewhere.current_dir(user.world.home());
+    let done = process::run(elsewhere);
+    assert!(done.ok(), "{done}");
+    for file in [
+        "/.claude/settings.json",
+        "app/.claude/settings.local.json",
+        "/.gemini/settings.json",
+        "/.qwen/settings.json",
+    ] {
+        assert!(done.out.contains(file), "{file}: {done}");
+    }
+    assert_eq!(before, support::place::picture(&user.world.home()));
+}
+
+#[test]
+fn all_stops_where_a_file_is_refused_and_goes_on_when_it_is_mended() {
+    let user = User::new();
+    user.put(".gemini/settings.json", b"{}\n");
+    let before = support::place::picture(&user.world.home());
+    user.integrate(&["install", "gemini"]);
+    user.integrate(&["install", "qwen"]);
+    let installed = user.read(".gemini/settings.json");
+    user.put(".gemini/settings.json", b"{");
+    let refused = user.try_integrate(&["uninstall", "--all"]);
+    assert!(
+        refused.code() == Some(125) && refused.err.contains(".gemini/settings.json"),
+        "{refused}"
+    );
+    user.put(".gemini/settings.json", installed.as_bytes());
+    user.integrate(&["uninstall", "--all"]);
+    assert_eq!(before, support::place::picture(&user.world.home()));
 }
 
 #[test]

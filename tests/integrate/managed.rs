@@ -28,8 +28,9 @@ fn root_writes_for_everybody_and_takes_it_back() {
          {program} integrate status
          cat /etc/claude-code/managed-settings.d/50-aigate.json /etc/codex/requirements.toml \
              /etc/cursor/hooks.json
-         for agent in claude codex gemini qwen copilot cursor windsurf; do
-             {program} integrate uninstall $agent --managed; done
+         {program} integrate uninstall claude --managed
+         {program} integrate uninstall --all
+         {program} integrate uninstall --all --managed
          echo; echo left:; find /etc -type f | sort; cat /etc/codex/requirements.toml
          cat /etc/gemini-cli/settings.json",
         quoted(place::binary())
@@ -43,7 +44,12 @@ fn root_writes_for_everybody_and_takes_it_back() {
     assert!(done.out.contains("managed_dir = \"/etc/bin\""), "{done}");
     assert!(done.out.contains("[[hooks.PreToolUse]]"), "{done}");
     assert!(done.out.contains("failClosed"), "{done}");
-    let left = done.out.split("left:\n").nth(1).unwrap();
+    assert!(
+        done.out
+            .contains("left what is there for everybody: codex, copilot, cursor, gemini, qwen"),
+        "{done}"
+    );
+    let left = done.out.split("\nleft:\n").nth(1).unwrap();
     assert_eq!(
         left,
         "/etc/bin/aigate\n/etc/codex/requirements.toml\n/etc/gemini-cli/settings.json\n\

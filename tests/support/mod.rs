@@ -19,6 +19,7 @@
     reason = "each test target uses its own part of this file, and a test reports by panicking"
 )]
 
+pub(crate) mod only;
 pub(crate) mod place;
 pub(crate) mod process;
 pub(crate) mod session;
@@ -31,36 +32,8 @@ use std::process::Command;
 
 use assert_fs::TempDir;
 
+pub(crate) use only::{only_as_root, only_as_user, skip};
 pub(crate) use process::{Host, Outcome, at_last};
-
-/// Leaves the test as skipped, visibly: counted by `test.sh`, a failure in CI.
-macro_rules! skip {
-    ($($why:tt)*) => {{
-        $crate::support::place::record_skip(module_path!(), &format!($($why)*));
-        return;
-    }};
-}
-pub(crate) use skip;
-
-/// Ends the test for an ordinary user: the act needs root outside too, so there is nothing to show.
-macro_rules! only_as_root {
-    () => {
-        if !nix::unistd::geteuid().is_root() {
-            return;
-        }
-    };
-}
-pub(crate) use only_as_root;
-
-/// Ends the test for root: what it shows exists only for an ordinary user.
-macro_rules! only_as_user {
-    () => {
-        if nix::unistd::geteuid().is_root() {
-            return;
-        }
-    };
-}
-pub(crate) use only_as_user;
 
 /// What secrets of the tests contain.
 pub(crate) const SECRET: &str = "hunter2";

@@ -2,6 +2,7 @@
 
 mod error;
 mod problems;
+mod uninstall;
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::Error;
 pub use problems::Problem;
+use uninstall::remove_directories;
 
 use super::policy::diff;
 use super::shim::{self, User};
@@ -194,35 +196,6 @@ impl Integrations {
         Ok(plan.steps.iter().map(change).collect())
     }
 
-    /// Takes out what was put in; the files are then what they were, byte for byte, unless somebody
-    /// changed them since.
-    ///
-    /// # Errors
-    /// When a file is refused, or cannot be written.
-    pub fn uninstall(&self, name: &str, scope: Scope) -> Result<Vec<Change>, Error> {
-        let agent = known(name)?;
-        let file = self.receipt_file(name, scope);
-        let Some(receipt) = self.receipt(name, scope)? else {
-            has(&agent, name, scope)?;
-            return Ok(Vec::new());
-        };
-        let lock = self.open(name, scope)?;
-        let steps = receipt.files.iter().rev().map(plan::undo);
-        let steps = steps.collect::<Result<Vec<_>, _>>()?;
-        steps.iter().try_for_each(Step::check)?;
-        steps.iter().try_for_each(Step::run)?;
-        remove_directories(&receipt.files);
-        fs::remove_file(&file).map_err(|why| Error::Receipt(file.clone(), why))?;
-        if let Some(directory) = file.parent() {
-            _ = fs::remove_dir(directory);
-        }
-        if let Some(lock) = lock {
-            lock.leave_if_unused()
-                .map_err(|why| Error::User(shim::Error::Change(why)))?;
-        }
-        Ok(steps.iter().map(change).collect())
-    }
-
     /// What no installation of this agent covers.
     ///
     /// # Errors
@@ -333,14 +306,6 @@ fn change(step: &Step) -> Change {
         left: left
             .map(|(key, value)| (key.join("."), value.clone()))
             .collect(),
-    }
-}
-
-/// Removes the directories that were made for files; what others put there stays.
-fn remove_directories(entries: &[Entry]) {
-    let directories = entries.iter();
-    for directory in directories.flat_map(|entry| entry.directories.iter().rev()) {
-        _ = fs::remove_dir(directory);
     }
 }
 

@@ -8,7 +8,6 @@ use std::path::{Component, Path, PathBuf};
 
 use super::Error;
 use crate::config;
-use crate::policy::Layer;
 use crate::shim::catalog;
 
 /// A path as the kernel walks it.
@@ -135,16 +134,6 @@ impl Target {
             Target::Global => home.join(".aigate/config.yaml"),
             Target::Project => config::trust::project_file(home, project),
             Target::Shared => project.join(config::discover::FILE),
-        }
-    }
-
-    /// The layer that the file is.
-    #[must_use]
-    pub fn layer(self) -> Layer {
-        match self {
-            Target::Global => Layer::User,
-            Target::Project => Layer::UserProject,
-            Target::Shared => Layer::Project,
         }
     }
 

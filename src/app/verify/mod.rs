@@ -288,8 +288,8 @@ fn words(attack: &Attack) -> (String, String) {
     let (title, target) = match attack {
         Attack::Read(way, file) => (way_in_words(*way), path(&file.path)),
         Attack::ReadTemporary(file) => ("read a temporary file of the host", path(&file.path)),
-        Attack::WriteProtected(at) => ("write what is protected", path(at)),
-        Attack::WriteOutside(at) => ("make a file outside the project", path(at)),
+        Attack::WriteProtected(at) => ("write what is protected", path(&at.path)),
+        Attack::WriteOutside(at) => ("make a file outside the project", path(&at.path)),
         Attack::MoveAway(from, _) => ("move a directory of protected files away", path(from)),
         Attack::KernelSetting(at) => ("write a setting of the kernel", path(at)),
         Attack::KernelMemory(at) => ("read what belongs to the kernel", path(at)),

@@ -167,7 +167,7 @@ impl Chosen {
 
     fn writes(&mut self, policy: &Policy, protected: &BTreeSet<PathBuf>) {
         let paths = self.some("protected paths", protected.iter().cloned().collect());
-        let paths = paths.into_iter().map(PathBuf::into_os_string);
+        let paths = paths.iter().filter_map(|path| known(path).ok());
         self.attacks.extend(paths.map(Attack::WriteProtected));
         for (from, to) in moves(policy, protected) {
             let (from, to) = (from.into_os_string(), to.into_os_string());
@@ -186,8 +186,8 @@ impl Chosen {
         };
         let outside = outside(policy).into_iter();
         let closed = outside.filter(|path| !granted(path) && !private(path));
-        let closed = closed.map(|path| Attack::WriteOutside(path.into()));
-        self.attacks.extend(closed);
+        let closed = closed.filter_map(|path| known(&path).ok());
+        self.attacks.extend(closed.map(Attack::WriteOutside));
     }
 
     fn sockets(&mut self, policy: &Policy, stage: &Props) {

@@ -4,8 +4,8 @@ use super::super::error::Error;
 use super::super::raw::List;
 use super::super::source::Source;
 use super::{Merge, stands_for_defaults};
-use crate::policy::env;
 use crate::policy::glob::Glob;
+use crate::policy::{Layer, Network, Origin, env};
 
 impl Merge<'_> {
     pub(super) fn env(
@@ -69,5 +69,23 @@ impl Merge<'_> {
             });
         }
         Ok(())
+    }
+
+    /// Where the network is not the host's, the broker goes through the host's proxy, and inside it is
+    /// out of reach: who looked for it there would reach nothing.
+    pub(super) fn close_proxies(&mut self) {
+        if self.network.0 == Network::Open {
+            return;
+        }
+        let rules = env::PROXIES.into_iter().filter_map(|name| {
+            Some(env::Rule {
+                glob: Glob::parse(name).ok()?,
+                allows: false,
+                group: 0,
+                overrules: true,
+                origin: Origin::without_file(Layer::Default, name),
+            })
+        });
+        self.env.splice(0..0, rules);
     }
 }

@@ -37,6 +37,7 @@ pub fn merge(sources: &[Source], project: &Path, home: &Path) -> Result<Policy, 
         merge.add(group, source)?;
     }
     merge.close_network();
+    merge.close_proxies();
     Ok(Policy {
         project: project.to_path_buf(),
         home: home.to_path_buf(),
