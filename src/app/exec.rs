@@ -315,6 +315,7 @@ fn confine_here(
         broker: &broker,
         guard: &|policy, seen| recorder.of_guard(policy, seen),
         foreground,
+        temporary: instead.temporary(),
         group: limits.group.as_ref(),
         sandbox_exec: request.sandbox_exec.as_deref(),
         // Without it the next start reads the directories again.

@@ -69,6 +69,8 @@ pub struct Run<'a> {
     pub group: Option<&'a Group>,
     /// Whether the command leads the foreground of a session that is its own.
     pub foreground: bool,
+    /// The directory for temporary files of this run, if it has one of its own.
+    pub temporary: Option<&'a Path>,
     /// The program that applies a profile of Seatbelt, where there is one.
     pub sandbox_exec: Option<&'a Path>,
     /// What the caller has to do, but not before the command runs.
@@ -107,6 +109,7 @@ pub fn run(run: Run<'_>) -> Result<Exit, Error> {
         inside: inside(),
         image: run.image,
         foreground: run.foreground,
+        temporary: run.temporary,
         group: run.group,
         blocked: &blocked,
     };

@@ -1,7 +1,7 @@
 //! The same attacks on every engine: `docs/engines.md` says which are refused, and this suite runs
 //! itself by each of them to see that the page is right.
 //!
-//! `AIGATE_BLESS=1 cargo test --test escape engines`, as an ordinary user, writes it anew.
+//! `UPDATE=1 cargo test --test escape engines`, as an ordinary user, writes it anew.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -146,7 +146,7 @@ fn keep(new: &str) {
     let page = fs::read_to_string(&path).expect("the page");
     let (before, rest) = page.split_once(START).expect("where the table starts");
     let (old, after) = rest.split_once(END).expect("where the table ends");
-    if std::env::var_os("AIGATE_BLESS").is_some() {
+    if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, [before, START, new, END, after].concat()).expect("the page");
         return;
     }
@@ -154,6 +154,6 @@ fn keep(new: &str) {
     let first = old.lines().zip(new.lines()).find(differs);
     assert!(
         old == new,
-        "docs/engines.md is out of date: AIGATE_BLESS=1 cargo test --test escape engines\n{first:#?}"
+        "docs/engines.md is out of date: UPDATE=1 cargo test --test escape engines\n{first:#?}"
     );
 }

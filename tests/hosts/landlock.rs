@@ -270,15 +270,14 @@ fn nothing_is_left_running() {
 /// Seen: landlock | no user namespaces | aigate is killed: the command and what it started end
 #[test]
 fn nothing_outlives_a_killed_supervisor() {
-    outlived_by_nothing(world(""));
+    outlived_by_nothing(world(""), "-name 'aigate-*'");
 }
 
-/// The supervisor is killed; what it started ends.
-pub(super) fn outlived_by_nothing(world: World) {
-    // Nobody is left to remove its own temporary directory: that goes with the world.
+/// The supervisor is killed; what it started ends, and nothing that `find` takes for `left` stays.
+pub(super) fn outlived_by_nothing(world: World, left: &str) {
     let elsewhere = world.elsewhere();
     let world = world.env("TMPDIR", elsewhere);
-    let script = "setsid sh -c 'echo $$ > src/pid; exec sleep 600' & \
+    let script = "mkdir -p $TMPDIR/a/b; setsid sh -c 'echo $$ > src/pid; exec sleep 600' & \
                   echo $$ > src/shell; exec sleep 601";
     let mut command = world.exec("/bin/sh");
     command.args(["-c", script]);
@@ -298,6 +297,8 @@ pub(super) fn outlived_by_nothing(world: World) {
         );
         eventually(name, || !world.control(&there).ok());
     }
+    let find = format!("find {} {left}", quoted(world.elsewhere()));
+    eventually("no files", || world.control(&find).out.is_empty());
 }
 
 /// Seen: landlock | no user namespaces | its directory for temporary files: removed at the end

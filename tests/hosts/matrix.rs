@@ -1,6 +1,6 @@
 //! Keeps the tables of `docs/engines.md` as the tests have it, on every machine the same.
 //!
-//! `AIGATE_BLESS=1 cargo test --test hosts matrix` writes it anew.
+//! `UPDATE=1 cargo test --test hosts matrix` writes it anew.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -52,7 +52,7 @@ fn keep(start: &str, make: impl Fn(&str) -> String) {
     let (before, rest) = document.split_once(start).expect("where the table starts");
     let (old, after) = rest.split_once(END).expect("where the table ends");
     let new = &*make(old);
-    if std::env::var_os("AIGATE_BLESS").is_some() {
+    if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, [before, start, new, END, after].concat()).expect("the document");
         return;
     }
@@ -60,7 +60,7 @@ fn keep(start: &str, make: impl Fn(&str) -> String) {
     let first = old.lines().zip(new.lines()).find(differs);
     assert!(
         old == new,
-        "docs/engines.md is out of date: AIGATE_BLESS=1 cargo test --test hosts matrix\n{first:#?}"
+        "docs/engines.md is out of date: UPDATE=1 cargo test --test hosts matrix\n{first:#?}"
     );
 }
 

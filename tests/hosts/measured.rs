@@ -1,6 +1,6 @@
 //! The matrix of `docs/engines.md`: every engine on every emulated host, every promise attacked.
 //!
-//! `AIGATE_BLESS=1 cargo test --test hosts matrix` writes it anew.
+//! `UPDATE=1 cargo test --test hosts matrix` writes it anew.
 
 use std::fmt::Write as _;
 use std::fs;

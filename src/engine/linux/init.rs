@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -47,6 +48,8 @@ pub(crate) struct Start<'a> {
     pub(crate) foreground: bool,
     /// The control group of the sandbox, if it has one of its own.
     pub(crate) group: Option<&'a Group>,
+    /// The directory for temporary files of this run, where `/tmp` is the host's inside too.
+    pub(crate) temporary: Option<&'a Path>,
     /// The signals that were blocked when aigate was started.
     pub(crate) blocked: &'a SigSet,
 }
@@ -62,6 +65,10 @@ pub(crate) fn run(start: &Start<'_>, control: OwnedFd) -> ! {
             if let Maker::User(by) = &start.plan.maker {
                 // What cannot be shared now is given back by root when the account goes.
                 let _ = access::hand_back(&by.account, &by.openings);
+            }
+            if let (Err(_), Some(directory)) = (&reaped, start.temporary) {
+                // The supervisor would have done it.
+                let _ = fs::remove_dir_all(directory);
             }
             reaped.map_or(125, |()| 0)
         }

@@ -48,6 +48,7 @@ struct Order {
     argv: Vec<Bytes>,
     envp: Vec<Bytes>,
     foreground: bool,
+    temporary: Option<Bytes>,
     network: bool,
     blocked: Vec<i32>,
     umask: u32,
@@ -189,6 +190,7 @@ fn write(start: &Start<'_>, by: &ByUser) -> Option<Order> {
         argv: bytes(start.image.argv()),
         envp: bytes(start.image.envp()),
         foreground: start.foreground,
+        temporary: start.temporary.map(|at| at.as_os_str().as_bytes().to_vec()),
         network: by.network,
         blocked: blocked.collect(),
         umask: mask.bits(),
@@ -267,6 +269,7 @@ impl Order {
                 network: self.network,
             })),
         };
+        let temporary = self.temporary.as_deref().map(path);
         let start = Start {
             plan: &plan,
             filter: &filter,
@@ -274,6 +277,7 @@ impl Order {
             inside: false,
             image: &image,
             foreground: self.foreground,
+            temporary: temporary.as_deref(),
             group: None,
             blocked: &blocked,
         };
