@@ -23,6 +23,7 @@ use super::linux::guard;
 use super::linux::init::{self, Start};
 use super::linux::makers;
 use super::linux::message::{Report, send_signal};
+use super::linux::orphans;
 use super::linux::seccomp;
 use super::live::Live;
 use super::plan::{Maker, Plan, Step};
@@ -89,6 +90,12 @@ pub fn run(run: Run<'_>) -> Result<Exit, Error> {
     if let Maker::User(by) = &run.plan.maker {
         by.settle()?;
     }
+    let mut others = None;
+    if !run.plan.maker.is_native() {
+        // No namespace ends what init leaves, should it be killed.
+        process::adopt_orphans().map_err(call("prctl"))?;
+        others = Some(orphans::children());
+    }
     let filter = seccomp::program_for(run.plan).map_err(uncompiled)?;
     let asking = seccomp::asking_program(run.plan).map_err(uncompiled)?;
     let (ours, theirs) = socketpair(
@@ -129,6 +136,7 @@ pub fn run(run: Run<'_>) -> Result<Exit, Error> {
                 namespaces: Vec::new(),
                 sockets: BrokerSockets::default(),
                 listener: None,
+                others,
                 served: false,
                 started: false,
                 began: makers::now(),
@@ -197,6 +205,8 @@ struct Supervisor<'a> {
     sockets: BrokerSockets,
     /// Where the filter asks, until the guard has it.
     listener: Option<OwnedFd>,
+    /// Where no namespace ends what init leaves: whose children we have besides.
+    others: Option<Vec<Pid>>,
     /// Whether a broker serves them. Most commands ask nothing of the network, and need none.
     served: bool,
     /// Whether the command has been started.
@@ -348,6 +358,9 @@ impl Supervisor<'_> {
             }
         }
         waitpid(self.init, None).map_err(call("waitpid"))?;
+        if let Some(others) = &self.others {
+            orphans::end(others);
+        }
         self.let_the_broker_tell()?;
         for helper in self.helpers.drain(..) {
             // It ends by itself, too, but for what happens to run late. Nobody waits: the kernel

@@ -59,8 +59,8 @@ pub(crate) fn run(start: &Start<'_>, control: OwnedFd) -> ! {
     let code = match steps(start, &control).and_then(|()| command(start, &control)) {
         Ok((child, status)) => {
             let reaped = reap(child, start.foreground, &control, status);
-            if start.plan.maker.without_namespaces().is_some() {
-                orphans::end();
+            if !start.plan.maker.is_native() {
+                orphans::end(&[]);
             }
             if let Maker::User(by) = &start.plan.maker {
                 // What cannot be shared now is given back by root when the account goes.
@@ -92,11 +92,11 @@ fn failed(step: &impl ToString) -> impl FnOnce(io::Error) -> Report {
 }
 
 fn steps(start: &Start<'_>, control: &OwnedFd) -> Result<(), Report> {
-    match start.plan.maker.without_namespaces() {
+    match start.plan.maker {
+        Maker::Native => process::die_with_parent(),
         // The socket to the supervisor says that it is gone, and then what the command has started
         // is still to be ended.
-        Some(_) => process::adopt_orphans(),
-        None => process::die_with_parent(),
+        _ => process::adopt_orphans(),
     }
     .map_err(failed(&"end with the supervisor"))?;
     if let Some(group) = start.group {

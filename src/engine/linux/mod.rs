@@ -11,7 +11,7 @@ pub(in crate::engine) mod makers;
 pub(crate) mod message;
 mod mounts;
 pub mod netns;
-mod orphans;
+pub(in crate::engine) mod orphans;
 pub(in crate::engine) mod scope;
 pub mod seccomp;
 

@@ -7,30 +7,37 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-/// Returns when no child is left, or none can be found.
-pub(super) fn end() {
-    let own = std::process::id();
-    loop {
-        // The children of those who end become ours, so this goes on until there are none.
-        let children = children_of(own);
-        for child in &children {
-            let _ = kill(*child, Signal::SIGKILL);
-        }
-        loop {
-            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::StillAlive) => break,
-                Ok(_) => {}
-                Err(_) => return,
-            }
-        }
-        if children.is_empty() && fs::metadata("/proc/self/stat").is_err() {
+/// Ends all children but `others`, which were there before. Returns when none is left, or none that is
+/// found can be ended.
+pub(in crate::engine) fn end(others: &[Pid]) {
+    // The children of those who end become ours, so this goes on until there are none.
+    while is_there_a_child() {
+        let children = children()
+            .into_iter()
+            .filter(|child| !others.contains(child));
+        let ended = children.filter(|child| kill(*child, Signal::SIGKILL).is_ok());
+        // Somebody else's, or none that can be found.
+        if ended.count() == 0 {
             return;
         }
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-fn children_of(parent: u32) -> Vec<Pid> {
+/// Reaps all who have ended.
+fn is_there_a_child() -> bool {
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) => return true,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+/// The children of this process.
+pub(in crate::engine) fn children() -> Vec<Pid> {
+    let parent = std::process::id();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter(|pid| is_child(*pid, parent))
