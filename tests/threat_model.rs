@@ -14,7 +14,14 @@ use std::path::PathBuf;
 const START: &str = "<!-- made from tests/escape -->\n";
 const END: &str = "<!-- end -->\n";
 /// Files of the suite that are no attack.
-const SUPPORT: &[&str] = &["main", "allowlist", "live", "sockets", "terminal"];
+const SUPPORT: &[&str] = &[
+    "main",
+    "allowlist",
+    "engines",
+    "live",
+    "sockets",
+    "terminal",
+];
 
 struct Attack {
     name: String,

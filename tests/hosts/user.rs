@@ -250,6 +250,26 @@ fn reset_leaves_no_trace() {
     });
 }
 
+/// Seen: user | this machine | what you make in a protected directory that is new is not the account's
+#[test]
+fn a_protected_directory_gives_nothing_on() {
+    account_or_skip!();
+    let world = world("").repository();
+    world.permits("true");
+    // Made where everything that is made is for both.
+    world.host_ok("mkdir .vscode && echo '{}' > .vscode/settings.json");
+    world.permits("cat .vscode/settings.json");
+    world.host_ok("echo '{}' > .vscode/tasks.json; mkdir .vscode/more; echo x > .vscode/more/y");
+    for file in ["settings.json", "tasks.json", "more/y", "new"] {
+        let path = format!(".vscode/{file}");
+        world.keeps(
+            world.project().join(".vscode"),
+            &format!("echo evil >> {path}"),
+        );
+        world.host_ok(&format!("rm {path}; test {file} = new || echo x > {path}"));
+    }
+}
+
 /// Seen: user | this machine | aigate is killed: the command and what it started end
 #[test]
 fn nothing_outlives_a_killed_supervisor() {

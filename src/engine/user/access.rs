@@ -283,8 +283,10 @@ impl Setter<'_> {
         }
         let keeps = if opened == Opened::Read { !WRITE } else { !0 };
         self.set(place, now.of_owner() & keeps)?;
-        if place.is_dir && opened == Opened::Change {
-            self.inherit(place)?;
+        match opened {
+            Opened::Change if place.is_dir => self.inherit(place)?,
+            Opened::Read if place.is_dir => self.disinherit(place)?,
+            _ => {}
         }
         Ok(Next::Enter)
     }
@@ -304,6 +306,23 @@ impl Setter<'_> {
         let wanted = now.as_ref().unwrap_or(&plain).with_user(self.owner, all);
         let wanted = wanted.with_user(self.guest, all);
         self.replace(place, List::Default, now.as_ref(), &wanted)
+    }
+
+    /// What its owner makes in there is not the account's to change, though the directory was made where
+    /// that is so.
+    fn disinherit(&mut self, place: &Place<'_>) -> io::Result<()> {
+        let (uid, gid) = (self.account.uid, self.account.gid);
+        match place.list(List::Default)? {
+            Some(list) if list.names(uid, gid) => {
+                let rest = list.without(uid, gid).without(self.owner, gid);
+                if rest.is_mode() {
+                    place.remove_list(List::Default)
+                } else {
+                    place.set_list(List::Default, &rest)
+                }
+            }
+            _ => Ok(()),
+        }
     }
 
     fn replace(
