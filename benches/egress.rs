@@ -4,7 +4,8 @@
 //!   cargo bench --bench egress
 //!
 //! pasta (the Debian package passt) is compared when an ordinary user runs this; to root it gives no
-//! network. AIGATE_BIN names another aigate, ROUNDS how often everything is measured. The server is this program on the loopback of this machine. Only ratios mean something elsewhere.
+//! network. AIGATE_BIN names another aigate, ROUNDS how often everything is measured. The server is this
+//! program on the loopback of this machine. Only ratios mean something elsewhere.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
@@ -12,7 +13,7 @@
 )]
 
 use std::env;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -27,6 +28,7 @@ fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("measure") => measure(&arguments[1]),
+        Some("relay") => relay(&arguments[1]),
         _ => compare(),
     }
 }
@@ -92,6 +94,59 @@ fn transfer(address: &str, word: u8) {
     }
 }
 
+/// What any way through another process costs at least: passes on what comes, and decides nothing.
+fn relay(server: &str) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listener");
+    println!("{}", listener.local_addr().expect("address"));
+    for client in listener.incoming() {
+        let client = client.expect("connection");
+        let server = TcpStream::connect(server).expect("server");
+        for side in [&client, &server] {
+            side.set_nodelay(true).expect("option");
+        }
+        let clone = |side: &TcpStream| side.try_clone().expect("descriptor");
+        let (up, down) = ((clone(&client), clone(&server)), (server, client));
+        for (from, to) in [up, down] {
+            thread::spawn(move || pass(&from, &to));
+        }
+    }
+}
+
+fn pass(mut from: &TcpStream, mut to: &TcpStream) {
+    let mut buffer = vec![0; PIECE];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        if to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    // The other side may be gone.
+    let _ = to.shutdown(std::net::Shutdown::Write);
+}
+
+/// Ends with the comparison.
+struct Relay(std::process::Child, String);
+
+impl Relay {
+    fn start(port: u16) -> Self {
+        let mut child = Command::new(env::current_exe().expect("own path"))
+            .args(["relay", &format!("127.0.0.1:{port}")])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("relay");
+        let mut said = BufReader::new(child.stdout.take().expect("output"));
+        let mut line = String::new();
+        said.read_line(&mut line).expect("an address");
+        Self(child, line.trim().to_owned())
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A way to the server: its name and the command in front of `measure`.
 type Way = (&'static str, Vec<String>, String);
 
@@ -100,7 +155,9 @@ fn compare() {
     let port = listener.local_addr().expect("address").port();
     thread::spawn(move || serve(&listener));
     let home = tempfile::tempdir().expect("directory");
-    let ways = ways(home.path(), port);
+    let relay = Relay::start(port);
+    let mut ways = ways(home.path(), port);
+    ways.insert(1, ("any relay", Vec::new(), relay.1.clone()));
     let mut results = vec![Vec::new(); ways.len()];
     let rounds = env::var("ROUNDS").ok().and_then(|count| count.parse().ok());
     for _ in 0..rounds.unwrap_or(ROUNDS) {
