@@ -48,6 +48,20 @@ impl Session {
         process::run_within(command, LIMIT)
     }
 
+    /// It ran [`READ_ALL`] to its end, and neither it nor the model saw a secret.
+    #[track_caller]
+    fn read_no_secret(&self, inside: &Outcome) {
+        assert!(inside.ok() && inside.said("MOCK-FINAL 1"), "{inside}");
+        assert!(
+            inside.said("the readme of the project") && inside.said("end"),
+            "{inside}"
+        );
+        assert!(
+            !inside.said(SECRET) && !self.requests().contains(SECRET),
+            "ESCAPE: {inside}"
+        );
+    }
+
     /// `aigate integrate VERB claude`.
     #[track_caller]
     fn integrate(&self, verb: &str) {
@@ -104,15 +118,7 @@ const READ_ALL: &str = "cat README.md; cat .env sub/deep/.env ~/.ssh/id_ed25519 
 fn its_shell_reads_the_project_and_no_secret() {
     let session = session!(world(), [{"command": READ_ALL}]);
     let inside = session.claude(&["-p", "go"], true);
-    assert!(inside.ok() && inside.said("MOCK-FINAL 1"), "{inside}");
-    assert!(
-        inside.said("the readme of the project") && inside.said("end"),
-        "{inside}"
-    );
-    assert!(
-        !inside.said(SECRET) && !session.requests().contains(SECRET),
-        "ESCAPE: {inside}"
-    );
+    session.read_no_secret(&inside);
     let written = session.world.project().join("out.txt");
     assert_eq!(fs::read_to_string(&written).unwrap(), "written\n");
     fs::remove_file(written).unwrap();
@@ -208,16 +214,8 @@ fn as_another_account_it_works_and_keeps_its_state() {
     };
     for _ in 0..2 {
         let inside = session.claude(&["-p", "remember-the-word-marzipan", "--continue"], true);
-        assert!(inside.ok() && inside.said("MOCK-FINAL 1"), "{inside}");
+        session.read_no_secret(&inside);
         assert!(inside.said(&account["uid"].to_string()), "{inside}");
-        assert!(
-            inside.said("the readme of the project") && inside.said("end"),
-            "{inside}"
-        );
-        assert!(
-            !inside.said(SECRET) && !session.requests().contains(SECRET),
-            "ESCAPE: {inside}"
-        );
         // What it wrote is the user's to change.
         let written = session.world.project().join("out.txt");
         fs::write(&written, "mine\n").expect("a file of both");

@@ -5,14 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::support::{only_as_user, place, process, skip};
 
 const START: &str = "<!-- found by tests/escape/engines.rs -->\n";
-const END: &str = "<!-- end -->\n";
 
 /// Each engine and its lines of the configuration, with what it needs accepted.
 const ENGINES: [(&str, &str); 3] = [
@@ -45,7 +43,7 @@ fn the_page_says_what_each_engine_keeps() {
         skip!("no account for `engine: user`; `aigate setup` makes one");
     }
     let found = ENGINES.map(|(_, lines)| found(lines));
-    keep(&table(&found));
+    place::keep_table(START, "cargo test --test escape engines", |_| table(&found));
 }
 
 type Found = BTreeMap<String, &'static str>;
@@ -138,22 +136,4 @@ fn table(found: &[Found; 3]) -> String {
 
 fn spaced(name: &str) -> String {
     name.replace('_', " ")
-}
-
-/// Compares the page with what was found, or writes it.
-fn keep(new: &str) {
-    let path = place::package().join("docs/engines.md");
-    let page = fs::read_to_string(&path).expect("the page");
-    let (before, rest) = page.split_once(START).expect("where the table starts");
-    let (old, after) = rest.split_once(END).expect("where the table ends");
-    if std::env::var_os("UPDATE").is_some() {
-        fs::write(&path, [before, START, new, END, after].concat()).expect("the page");
-        return;
-    }
-    let differs = |(a, b): &(&str, &str)| a != b;
-    let first = old.lines().zip(new.lines()).find(differs);
-    assert!(
-        old == new,
-        "docs/engines.md is out of date: UPDATE=1 cargo test --test escape engines\n{first:#?}"
-    );
 }

@@ -10,7 +10,6 @@ use super::support::place;
 
 const SEEN: &str = "<!-- made from tests/hosts -->\n";
 const MEASURED: &str = "<!-- measured by tests/hosts/measured.rs -->\n";
-const END: &str = "<!-- end -->\n";
 const FILES: [&str; 6] = [
     "refusals", "bwrap", "landlock", "user", "account", "seatbelt",
 ];
@@ -45,27 +44,9 @@ fn seen() -> String {
     table
 }
 
-/// Compares the part of the document below `start` with what it has to be, or writes it.
-fn keep(start: &str, make: impl Fn(&str) -> String) {
-    let path = place::package().join("docs/engines.md");
-    let document = fs::read_to_string(&path).expect("the document");
-    let (before, rest) = document.split_once(start).expect("where the table starts");
-    let (old, after) = rest.split_once(END).expect("where the table ends");
-    let new = &*make(old);
-    if std::env::var_os("UPDATE").is_some() {
-        fs::write(&path, [before, start, new, END, after].concat()).expect("the document");
-        return;
-    }
-    let differs = |(a, b): &(&str, &str)| a != b;
-    let first = old.lines().zip(new.lines()).find(differs);
-    assert!(
-        old == new,
-        "docs/engines.md is out of date: UPDATE=1 cargo test --test hosts matrix\n{first:#?}"
-    );
-}
-
 #[test]
 fn the_document_has_the_tables_of_the_tests() {
-    keep(SEEN, |_| seen());
-    keep(MEASURED, measured::table);
+    let how = "cargo test --test hosts matrix";
+    place::keep_table(SEEN, how, |_| seen());
+    place::keep_table(MEASURED, how, measured::table);
 }

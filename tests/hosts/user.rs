@@ -57,19 +57,10 @@ fn promises(make: impl Fn() -> World) {
         world.hidden_unlike(act, &control);
         world.host_ok("test -e .env || mv src/moved .env");
     }
-    world.keeps(
-        world.elsewhere(),
-        &format!("echo evil > {}/new", quoted(world.elsewhere())),
-    );
-    world.keeps(world.neighbour(), "mkdir ../other/new");
-    world.keeps(world.home(), "echo evil >> ~/.bashrc");
-    let victim = world.host("exec sleep 600");
-    world.denies(&format!("kill -0 {}", victim.id()));
+    super::landlock::keeps_the_outside(&world);
     // The list alone keeps these, with Landlock and without.
     world.denies("chmod 600 ~/plain");
     world.denies("ls ~/.ssh");
-    world.permits("echo new > src/new && cat src/new && cd src && mkdir a && mv new a && ls a");
-    world.permits("name=$(mktemp) && echo text > $name && cat $name && : > /dev/null");
 }
 
 /// Seen: user | this machine | hidden files and names, outside, modes, signals: kept
@@ -208,7 +199,8 @@ pub(super) fn traceless(world: &World, run: impl Fn(&str), undo: impl Fn()) {
          e=lambda *es: struct.pack('<I',2)+b''.join(struct.pack('<HHI',t,p,i) for t,p,i in es)\n\
          n=0xffffffff\n\
          os.setxattr('a/group','system.posix_acl_access',e((1,6,n),(2,7,12345),(4,6,n),(16,4,n),(32,0,n)))\n\
-         os.setxattr('a','system.posix_acl_default',e((1,7,n),(2,5,12345),(4,5,n),(16,5,n),(32,0,n)))",
+         os.setxattr('a','system.posix_acl_default',e((1,7,n),(2,5,12345),(4,5,n),(16,5,n),(32,0,n)))\n\
+         os.setxattr('a/b','system.posix_acl_default',e((1,7,n),(4,5,n),(32,0,n)))",
     ));
     world.host_ok("chmod 640 a/b/deep; chmod 700 a/b ~; chmod 2755 src");
     let before = lists(&world.home());

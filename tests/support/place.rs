@@ -166,6 +166,27 @@ pub(crate) fn record_skip(test: &str, why: &str) {
     );
 }
 
+/// Compares the table of `docs/engines.md` below `start` with the one that `make` makes of it, or writes
+/// that: `how` says by which command.
+pub(crate) fn keep_table(start: &str, how: &str, make: impl Fn(&str) -> String) {
+    const END: &str = "<!-- end -->\n";
+    let path = package().join("docs/engines.md");
+    let page = fs::read_to_string(&path).expect("the page");
+    let (before, rest) = page.split_once(start).expect("where the table starts");
+    let (old, after) = rest.split_once(END).expect("where the table ends");
+    let new = &*make(old);
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, [before, start, new, END, after].concat()).expect("the page");
+        return;
+    }
+    let differs = |(a, b): &(&str, &str)| a != b;
+    let first = old.lines().zip(new.lines()).find(differs);
+    assert!(
+        old == new,
+        "docs/engines.md is out of date: UPDATE=1 {how}\n{first:#?}"
+    );
+}
+
 /// Everything below a path: kind, permissions and content. Two pictures differ when the host can
 /// tell that something was done. What aigate itself records outside is left out: its audit log,
 /// and what an account was let into.

@@ -183,11 +183,9 @@ fn forget(place: &Place<'_>, account: &Account, record: &Record) -> io::Result<(
         let before = before.and_then(|bytes| Acl::decode(bytes));
         // Whatever else was changed meanwhile is to stay.
         let before = before.filter(|before| others(before) == others(&now));
-        let restored = before.unwrap_or_else(|| others(&now));
-        if list == List::Default && restored.is_mode() {
-            place.remove_list(list)?;
-        } else {
-            place.set_list(list, &restored)?;
+        match before {
+            Some(before) => place.set_list(list, &before)?,
+            None => place.leave_list(list, &others(&now))?,
         }
     }
     Ok(())
@@ -201,7 +199,8 @@ fn unsupported(error: io::Error) -> io::Result<()> {
     }
 }
 
-fn current_umask() -> u32 {
+/// What this process's new files do not give to others.
+pub(super) fn current_umask() -> u32 {
     let mask = umask(Mode::empty());
     umask(mask);
     mask.bits()
@@ -258,13 +257,14 @@ impl Setter<'_> {
                 writer.hide(&hidden, true)?;
             }
         }
-        self.set(place, 0)
+        let now = place.list(List::Access)?;
+        self.set(place, now.as_ref(), 0)
     }
 
     /// Who may enter as anybody needs no entry.
     fn enter(&mut self, place: &Place<'_>) -> io::Result<()> {
-        let named = place.list(List::Access)?;
-        if named.is_none() && place.mode & 0o005 == 0o005 || !place.is_dir {
+        let now = place.list(List::Access)?;
+        if now.is_none() && place.mode & 0o005 == 0o005 || !place.is_dir {
             return Ok(());
         }
         if let Some((writer, known, _)) = &mut self.record
@@ -272,17 +272,19 @@ impl Setter<'_> {
         {
             writer.open_at(place.path)?;
         }
-        self.set(place, READ | EXECUTE)
+        self.set(place, now.as_ref(), READ | EXECUTE)
     }
 
     fn share(&mut self, place: &Place<'_>, opened: Opened) -> io::Result<Next> {
-        let list = place.list(List::Access)?;
-        let now = list.unwrap_or_else(|| Acl::of_mode(place.mode));
-        if now.of_user(self.guest) == Some(0) && self.guest == self.account.uid {
+        let now = place.list(List::Access)?;
+        let is_shut = now.as_ref().and_then(|now| now.of_user(self.guest)) == Some(0);
+        if is_shut && self.guest == self.account.uid {
             return Ok(Next::Pass);
         }
         let keeps = if opened == Opened::Read { !WRITE } else { !0 };
-        self.set(place, now.of_owner() & keeps)?;
+        // With a list or without, the owner's are the first bits of the mode.
+        let rights = (place.mode >> 6) as u16 & keeps;
+        self.set(place, now.as_ref(), rights)?;
         match opened {
             Opened::Change if place.is_dir => self.inherit(place)?,
             Opened::Read if place.is_dir => self.disinherit(place)?,
@@ -291,11 +293,11 @@ impl Setter<'_> {
         Ok(Next::Enter)
     }
 
-    fn set(&mut self, place: &Place<'_>, rights: u16) -> io::Result<()> {
-        let now = place.list(List::Access)?;
+    /// `now` is the list that there is.
+    fn set(&mut self, place: &Place<'_>, now: Option<&Acl>, rights: u16) -> io::Result<()> {
         let plain = Acl::of_mode(place.mode);
-        let wanted = now.as_ref().unwrap_or(&plain).with_user(self.guest, rights);
-        self.replace(place, List::Access, now.as_ref(), &wanted)
+        let wanted = now.unwrap_or(&plain).with_user(self.guest, rights);
+        self.replace(place, List::Access, now, &wanted)
     }
 
     /// What is made in there is for both, and for others as the mode of the directory says.
@@ -315,11 +317,7 @@ impl Setter<'_> {
         match place.list(List::Default)? {
             Some(list) if list.names(uid, gid) => {
                 let rest = list.without(uid, gid).without(self.owner, gid);
-                if rest.is_mode() {
-                    place.remove_list(List::Default)
-                } else {
-                    place.set_list(List::Default, &rest)
-                }
+                place.leave_list(List::Default, &rest)
             }
             _ => Ok(()),
         }

@@ -114,12 +114,6 @@ impl Acl {
         self.entry(Tag::User, uid).is_some() || self.entry(Tag::Group, gid).is_some()
     }
 
-    /// What the owner may do.
-    #[must_use]
-    pub fn of_owner(&self) -> u16 {
-        self.entry(Tag::Owner, NOBODY).unwrap_or(0)
-    }
-
     /// What this user's own entry says, whatever the mask leaves of it.
     #[must_use]
     pub fn of_user(&self, uid: u32) -> Option<u16> {

@@ -18,7 +18,7 @@ use seccompiler::{BpfProgram, sock_filter};
 use serde::{Deserialize, Serialize};
 
 use super::ByUser;
-use super::access::Openings;
+use super::access::{Openings, current_umask};
 use super::account::Account;
 use crate::engine::job::FORWARDED;
 use crate::engine::landlock::Allowed;
@@ -170,8 +170,6 @@ fn by_sudo(start: &Start<'_>, by: &ByUser, control: &OwnedFd) -> io::Result<Infa
 
 fn write(start: &Start<'_>, by: &ByUser) -> Option<Order> {
     let bytes = |strings: &[CString]| strings.iter().map(|s| s.to_bytes().to_vec()).collect();
-    let mask = umask(Mode::empty());
-    umask(mask);
     let openings = by.openings.iter();
     let filter = start.filter.iter();
     let blocked = start.blocked.iter().map(|signal| signal as i32);
@@ -193,7 +191,7 @@ fn write(start: &Start<'_>, by: &ByUser) -> Option<Order> {
         temporary: start.temporary.map(|at| at.as_os_str().as_bytes().to_vec()),
         network: by.network,
         blocked: blocked.collect(),
-        umask: mask.bits(),
+        umask: current_umask(),
     })
 }
 

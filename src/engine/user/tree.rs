@@ -64,12 +64,15 @@ impl Place<'_> {
         xattr::set(self.held, list.name(), &acl.encode())
     }
 
-    /// Removes the list.
+    /// Leaves what is left of a list of ours: of a default one that says no more than a mode, nothing.
     ///
     /// # Errors
     /// As the kernel says.
-    pub(super) fn remove_list(&self, list: List) -> io::Result<()> {
-        xattr::remove(self.held, list.name())
+    pub(super) fn leave_list(&self, list: List, rest: &Acl) -> io::Result<()> {
+        if list == List::Default && rest.is_mode() {
+            return xattr::remove(self.held, list.name());
+        }
+        self.set_list(list, rest)
     }
 
     /// Gives it to somebody else; the kernel takes set-user-ID away then.
