@@ -4,7 +4,7 @@
 //! name it was started as). Data flows one way:
 //!
 //! ```text
-//! main -> cli -> app -> { config, engine, egress, shim, integration, audit } -> policy
+//! main -> cli, sys; cli -> app -> { config, engine, egress, shim, integration, audit } -> policy
 //!                              engine, egress, shim -> sys
 //! ```
 //!

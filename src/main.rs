@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+use aigate::sys::heap::Heap;
+
+#[global_allocator]
+static HEAP: Heap = Heap;
+
 fn main() -> ExitCode {
     aigate::cli::main()
 }

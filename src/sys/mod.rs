@@ -10,6 +10,7 @@ pub mod datagram;
 pub mod dir;
 pub mod fd;
 pub mod handover;
+pub mod heap;
 pub mod memory;
 pub mod mount;
 pub mod netlink;
