@@ -91,6 +91,28 @@ fn nothing_is_left_after_kills_at_random_moments() {
     );
 }
 
+/// Until then the supervisor has the descriptor alone, and afterwards the guard: with him gone, nobody seems
+/// to answer who does not.
+#[test]
+fn a_guard_is_started_when_the_kernel_first_asks() {
+    let world = world();
+    let script = "echo up; until [ -e go ]; do sleep 0.02; done; : >/tmp/made; echo made; sleep 50";
+    let run = Host::start(shell(&world, script));
+    assert_eq!(run.line(), "up");
+    let supervisor = i32::try_from(run.id()).unwrap();
+    let asked = || {
+        let family = children(supervisor).into_iter().chain([supervisor]);
+        family.filter(|id| is_asked(*id)).collect::<Vec<_>>()
+    };
+    let alone = poll(|| (asked() == [supervisor]).then_some(()));
+    assert!(alone.is_some(), "asked: {:?}", asked());
+    assert_eq!(of_role(Role::Guard, supervisor), None);
+    fs::write(world.project().join("go"), "").unwrap();
+    assert_eq!(run.line(), "made");
+    let guard = wait_for(Role::Guard, supervisor);
+    assert_eq!(asked(), [guard]);
+}
+
 /// The moment that chance hardly meets: the index is written, and is to get its name.
 #[test]
 fn an_index_that_is_killed_before_it_has_a_name_is_gone() {
@@ -214,9 +236,11 @@ fn kill_one(world: &World, role: Role, random: &mut Random) -> Duration {
     start.elapsed()
 }
 
-/// A run with a child in the background and one in a session of its own, which asks for the network.
+/// A run with a child in the background and one in a session of its own, which makes a file and asks for
+/// the network: guard and broker are started for that.
 fn start(world: &World) -> Child {
-    let script = "sleep 50 & setsid sleep 50 & getent hosts refused.example; sleep 50; true";
+    let script =
+        ": >/tmp/made; sleep 50 & setsid sleep 50 & getent hosts refused.example; sleep 50; true";
     shell(world, script)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -256,17 +280,23 @@ fn of_role(role: Role, supervisor: i32) -> Option<i32> {
     if role == Role::Supervisor {
         return Some(supervisor);
     }
+    // Once a guard has it, the supervisor has it no more; a keeper has it for its first moment, and lets go.
+    let given = !is_asked(supervisor);
     let own = children(supervisor);
     let (init, helpers): (Vec<i32>, Vec<i32>) = own.into_iter().partition(|id| is_init(*id));
     let init = *init.first()?;
     match role {
         Role::Supervisor | Role::Init => Some(init),
         Role::Broker => helpers.into_iter().find(|id| is_broker(*id)),
-        Role::Guard => helpers.into_iter().find(|id| is_guard(*id)),
+        Role::Guard => {
+            let asked = helpers.into_iter().filter(|id| is_asked(*id));
+            let asked: Vec<_> = asked.collect();
+            (given && asked.len() == 1).then(|| asked[0])
+        }
         // The broker is started when the command asks for the network.
         Role::Keeper => helpers
             .into_iter()
-            .find(|id| !is_broker(*id) && !is_guard(*id)),
+            .find(|id| !is_broker(*id) && !is_asked(*id)),
         Role::Command => children(init).first().copied(),
         Role::Daemon => {
             let command = children(init).first().copied()?;
@@ -340,8 +370,8 @@ fn children(parent: i32) -> Vec<i32> {
         .collect()
 }
 
-/// Whether the kernel asks this process: it has the descriptor from its first moment.
-fn is_guard(id: i32) -> bool {
+/// Whether the kernel asks this process: it has the descriptor.
+fn is_asked(id: i32) -> bool {
     let handles = fs::read_dir(format!("/proc/{id}/fd"));
     let mut handles = handles.into_iter().flatten().flatten();
     handles.any(|handle| {

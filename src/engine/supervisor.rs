@@ -203,7 +203,7 @@ struct Supervisor<'a> {
     namespaces: Vec<OwnedFd>,
     /// The broker's: kept here too, for the next one when a broker is killed.
     sockets: BrokerSockets,
-    /// Where the filter asks, until the guard has it.
+    /// Where the filter asks, until the guard has it: the first question starts one.
     listener: Option<OwnedFd>,
     /// Where no namespace ends what init leaves: whose children we have besides.
     others: Option<Vec<Pid>>,
@@ -221,6 +221,10 @@ struct Woken {
     reported: bool,
     /// Somebody inside asks for the network, which nobody serves yet.
     called: bool,
+    /// The kernel asks, and nobody answers yet.
+    asked: bool,
+    /// Nobody is left who could ask.
+    deserted: bool,
     /// Indices into the helpers.
     ended: Vec<usize>,
 }
@@ -236,7 +240,7 @@ impl Supervisor<'_> {
                 match Report::receive(&self.control) {
                     Ok(Some((Report::Namespaces, received))) => self.namespaces = received,
                     Ok(Some((Report::Network, _))) => self.take_sockets()?,
-                    Ok(Some((Report::Listener, received))) => self.take_listener(received)?,
+                    Ok(Some((Report::Listener, received))) => self.take_listener(received),
                     Ok(Some((Report::Ready, _))) => self.command_starts()?,
                     Ok(Some((Report::Stopped, _))) => stop_with_the_command(),
                     Ok(Some((report, _))) => break self.outcome(report),
@@ -245,7 +249,11 @@ impl Supervisor<'_> {
                 }
             }
             // After the report: when the command has ended, those who help it may have failed for that.
-            let served = if woken.called { self.serve() } else { Ok(()) };
+            let served = self.begin(woken.called, woken.asked);
+            if woken.deserted {
+                // The kernel would say so again and again.
+                self.listener = None;
+            }
             if let Err(error) = served.and_then(|()| self.replace(&woken.ended)) {
                 if kill(self.init, Signal::SIGKILL).is_err() {
                     // It belongs to somebody else, and ends when nobody is here any more.
@@ -267,9 +275,11 @@ impl Supervisor<'_> {
         // Before the command runs there is nobody to ask.
         let unserved = self.started && !self.served;
         let calls = self.sockets.called().filter(|_| unserved);
+        let listener = self.listener.as_ref().map(AsFd::as_fd);
         let mut ready: Vec<_> = own
             .into_iter()
             .chain(helpers)
+            .chain(listener)
             .chain(calls)
             .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
             .collect();
@@ -278,10 +288,13 @@ impl Supervisor<'_> {
             Err(error) => return Err(call("poll")(error)),
         }
         let awake = |fd: &PollFd<'_>| fd.any() == Some(true);
-        let (ended, calls) = ready[own.len()..].split_at(self.helpers.len());
+        let (ended, unanswered) = ready[own.len()..].split_at(self.helpers.len());
+        let (questions, calls) = unanswered.split_at(listener.iter().len());
         Ok(Woken {
             reported: awake(&ready[0]),
             called: calls.iter().any(has_something),
+            asked: questions.iter().any(has_something),
+            deserted: questions.iter().any(|fd| awake(fd) && !has_something(fd)),
             ended: (0..ended.len()).filter(|at| awake(&ended[*at])).collect(),
         })
     }

@@ -136,6 +136,10 @@ fn confine(start: &Start<'_>, control: &OwnedFd) -> Result<(), Report> {
         apply(step, &mut made, start, control).map_err(failed(step))?;
     }
     umask(mask);
+    Ok(())
+}
+
+fn tell_ready(control: &OwnedFd) -> Result<(), Report> {
     Report::Ready
         .send(control)
         .map_err(failed(&"tell the supervisor"))
@@ -254,6 +258,10 @@ fn command(start: &Start<'_>, control: &OwnedFd) -> Result<(Pid, Option<Status>)
     };
     match process::fork().map_err(failed(&fork))? {
         Some(pid) => {
+            // Not before the fork: the supervisor would start its keeper first, on this processor.
+            if start.plan.maker.is_native() {
+                tell_ready(control)?;
+            }
             // A reader at the end of a pipe must see it close when the command closes it.
             null_streams().map_err(failed(&"let go of the streams"))?;
             Ok((Pid::from_raw(pid), status))
@@ -261,9 +269,9 @@ fn command(start: &Start<'_>, control: &OwnedFd) -> Result<(Pid, Option<Status>)
         None => {
             let Err(report) = match (&start.plan.maker, &status) {
                 (Maker::Bwrap(bwrap), Some(status)) => through(bwrap, status, start, control),
-                (Maker::Landlock { .. } | Maker::User(_), _) => {
-                    confine(start, control).and_then(|()| execute_command(start))
-                }
+                (Maker::Landlock { .. } | Maker::User(_), _) => confine(start, control)
+                    .and_then(|()| tell_ready(control))
+                    .and_then(|()| execute_command(start)),
                 (Maker::Native, _) => execute_command(start),
                 // Whoever else makes a sandbox does not come here; nothing runs without one.
                 _ => Err(failed(&fork)(io::ErrorKind::Unsupported.into())),
@@ -290,6 +298,7 @@ fn through(
     let what = "engine: bwrap";
     let image = bwrap.image(start.image, status).map_err(failed(&what))?;
     confine(start, control)?;
+    tell_ready(control)?;
     execute(start, &image).map_err(failed(&what))
 }
 

@@ -68,6 +68,10 @@ impl Supervisor<'_> {
             }
             // It has no streams to complain to: its exit status says that it could not work.
             Cloned::Child => {
+                // The guard alone keeps it: with him gone, nobody seems to answer who does not.
+                if role != Role::Guard {
+                    self.listener = None;
+                }
                 let done = null_streams().and_then(|()| self.work(role));
                 process::exit_now(done.unwrap_or(Ending::Failed) as i32)
             }
@@ -80,13 +84,21 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// The guard alone keeps it: with him gone, nobody seems to answer who does not.
-    pub(super) fn take_listener(&mut self, received: Vec<OwnedFd>) -> Result<(), Error> {
+    pub(super) fn take_listener(&mut self, received: Vec<OwnedFd>) {
         self.listener = received.into_iter().next();
         // The command has not been started yet, and this is later than before.
         self.began = makers::now();
-        self.start(Role::Guard)?;
-        self.listener = None;
+    }
+
+    /// Starts who is asked for and not there: the network's broker, the kernel's guard.
+    pub(super) fn begin(&mut self, network: bool, guard: bool) -> Result<(), Error> {
+        if network {
+            self.serve()?;
+        }
+        if guard {
+            self.start(Role::Guard)?;
+            self.listener = None;
+        }
         Ok(())
     }
 

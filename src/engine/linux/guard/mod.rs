@@ -100,14 +100,16 @@ pub(in crate::engine) fn run(
     notify::answer_at_once(post.listener);
     let mut guard = Guard::new(policy, post);
     let wait = Wait::default();
+    let sources = [post.init, policy_files.as_fd(), post.listener];
+    let mut ready = sources.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    let mut listened_to = ready.len();
     loop {
-        let sources = [post.listener, post.init, policy_files.as_fd()];
-        let mut ready = sources.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-        match wait.poll(&mut ready, PollTimeout::NONE) {
-            Ok(()) | Err(nix::Error::EINTR) => {}
+        match wait.poll(&mut ready[..listened_to], PollTimeout::NONE) {
+            Ok(()) => {}
+            Err(nix::Error::EINTR) => continue,
             Err(error) => return Err(error.into()),
         }
-        let [asked, ended, changed] = ready.map(|fd| fd.any() == Some(true));
+        let [ended, changed, asked] = ready.each_ref().map(|fd| fd.any() == Some(true));
         if ended {
             return Ok(Ending::SandboxEnded);
         }
@@ -117,7 +119,11 @@ pub(in crate::engine) fn run(
         {
             guard.follow(changed);
         }
-        if asked && let Some(asked) = notify::receive(post.listener)? {
+        let gone = |fd: &PollFd<'_>| fd.revents() == Some(PollFlags::POLLHUP);
+        if gone(&ready[2]) {
+            // Nobody is left who could ask, and the kernel would say so again and again.
+            listened_to = 2;
+        } else if asked && let Some(asked) = notify::receive(post.listener)? {
             let answer = guard.decide(&asked);
             notify::answer(post.listener, &asked, answer)?;
         }
