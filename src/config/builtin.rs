@@ -29,21 +29,30 @@ pub fn source(layer: policy::Layer, text: &str, base: &Path) -> Source {
 
 fn read(text: &str) -> Layer {
     let mut layer = Layer::default();
-    let mut list: Option<&mut List> = None;
+    let mut key = "";
+    let mut items = Vec::new();
     for line in text.lines() {
         let entry = line.trim_start();
         if let Some(item) = entry.strip_prefix("- ") {
-            if let Some(list) = &mut list {
-                list.get_or_insert_default()
-                    .push(raw::typed(unquoted(item)));
-            }
-        } else if let Some((key, _)) = entry.split_once(':')
-            && !key.starts_with('#')
+            items.push(unquoted(item));
+        } else if let Some((next, _)) = entry.split_once(':')
+            && !next.starts_with('#')
         {
-            list = slot(&mut layer, key);
+            fill(&mut layer, key, &mut items);
+            key = next;
         }
     }
+    fill(&mut layer, key, &mut items);
     layer
+}
+
+fn fill(layer: &mut Layer, key: &str, items: &mut Vec<&str>) {
+    let items = items.drain(..);
+    if items.len() > 0
+        && let Some(list) = slot(layer, key)
+    {
+        *list = Some(items.map(raw::typed).collect());
+    }
 }
 
 /// The list of a key; none for what is not a list. `network: filtered` and `exec: denylist` need no

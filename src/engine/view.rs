@@ -167,7 +167,8 @@ impl View {
             let inside = |other: &PathBuf| other != path && other.starts_with(path);
             readable.iter().any(inside) && path.is_dir()
         };
-        let (emptied, masked) = existing(&wanted.hidden)?.into_iter().partition(reopened);
+        let mut masked = existing(&wanted.hidden)?;
+        let emptied: Vec<_> = masked.extract_if(.., reopened).collect();
         let mut layers = private(uid, emptied);
         refuse_wide_project(&project, &home, &layers)?;
         let mut run = existing(RUN_READABLE.map(Path::new))?;
@@ -317,7 +318,7 @@ fn outermost(paths: BTreeSet<PathBuf>) -> Vec<PathBuf> {
 }
 
 /// The layers that hide: system directories with other programs' sockets, and `emptied`.
-fn private(uid: u32, emptied: BTreeSet<PathBuf>) -> Vec<Layer> {
+fn private(uid: u32, emptied: Vec<PathBuf>) -> Vec<Layer> {
     let is_directory = |path: &str| fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
     let system = PRIVATE.into_iter().filter(|(path, _)| is_directory(path));
     let mut layers: Vec<_> = system
@@ -378,16 +379,24 @@ fn add_copies(layers: &mut Vec<Layer>, paths: BTreeSet<PathBuf>) {
 
 /// The layer that decides about a path: sorted, so the last one above it.
 fn deepest<'a>(layers: &'a [Layer], path: &Path) -> Option<&'a Layer> {
-    layers.iter().rfind(|layer| path.starts_with(&layer.path))
+    layers.iter().rfind(|layer| lies_in(path, &layer.path))
+}
+
+/// `Path::starts_with` for canonical paths, which need not be taken apart.
+fn lies_in(path: &Path, directory: &Path) -> bool {
+    let directory = directory.as_os_str().as_bytes();
+    let rest = path.as_os_str().as_bytes().strip_prefix(directory);
+    rest.is_some_and(|rest| matches!(rest, [] | [b'/', ..]) || directory == b"/")
 }
 
 /// Those paths of the host that still stand at their place inside.
-fn visible(layers: &[Layer], paths: BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+fn visible(layers: &[Layer], mut paths: BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let is_host = |path: &PathBuf| {
         deepest(layers, path)
             .is_none_or(|layer| matches!(layer.content, Content::Host(..) | Content::Copy))
     };
-    paths.into_iter().filter(is_host).collect()
+    paths.retain(is_host);
+    paths
 }
 
 fn is_writable(layers: &[Layer], path: &Path) -> bool {

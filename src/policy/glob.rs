@@ -197,6 +197,10 @@ fn step(token: &Token, name: &[u8]) -> Option<usize> {
 }
 
 fn first_char(name: &[u8]) -> Option<char> {
+    // Nearly every name: to decode it would take longer than all the rest.
+    if let Some(byte) = name.first().filter(|byte| byte.is_ascii()) {
+        return Some((*byte).into());
+    }
     let end = name.len().min(4);
     let chunk = name[..end].utf8_chunks().next()?;
     chunk.valid().chars().next()

@@ -39,6 +39,20 @@ impl Hasher for AtOnce {
         self.0.extend_from_slice(bytes);
     }
 
+    /// Lengths and kinds, which are small and many.
+    fn write_usize(&mut self, number: usize) {
+        let mut rest = number;
+        while rest > 0x7f {
+            self.0.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        self.0.push(rest as u8);
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.write_usize(number as usize);
+    }
+
     fn finish(&self) -> u64 {
         0
     }

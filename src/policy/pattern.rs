@@ -104,7 +104,7 @@ impl Pattern {
     /// # Errors
     /// When it names nothing or its wildcards are broken.
     pub fn parse(text: &str, anchor: Anchor<'_>) -> Result<Pattern, Error> {
-        if text.contains('\0') {
+        if text.as_bytes().contains(&0) {
             return Err(Error::Nul);
         }
         if text.len() > LONGEST {
@@ -116,7 +116,7 @@ impl Pattern {
         };
         let dir_only = text.len() > 1 && text.ends_with('/');
         let (start, path) = Self::start(text)?;
-        let bare = !path.trim_end_matches('/').contains('/') && start == Start::Base;
+        let bare = start == Start::Base && !path.trim_end_matches('/').as_bytes().contains(&b'/');
         let mut pattern = Pattern {
             negated,
             prefix: start.path(anchor, path.len()),
@@ -170,7 +170,7 @@ impl Pattern {
                     }
                 }
                 // Most rules have no wildcard, and every start reads them all.
-                plain if !plain.contains(['*', '?', '[', '\\']) => self.push_name(plain),
+                plain if !plain.bytes().any(is_wild) => self.push_name(plain),
                 _ => self.push(Glob::parse(part).map_err(Error::Glob)?),
             }
             named = true;
@@ -281,6 +281,11 @@ pub fn normal(path: &Path) -> Cow<'_, [u8]> {
     }
     let normal: PathBuf = path.components().collect();
     Cow::Owned(normal.into_os_string().into_vec())
+}
+
+/// Whether a byte of UTF-8 stands for something else than itself in a component.
+fn is_wild(byte: u8) -> bool {
+    matches!(byte, b'*' | b'?' | b'[' | b'\\')
 }
 
 /// The place a pattern starts from.

@@ -50,9 +50,10 @@ pub fn list(
     buffer: &mut Buffer,
     mut each: impl FnMut(Entry<'_>),
 ) -> io::Result<()> {
-    buffer.0.resize(ROOM / 8, 0);
+    // Room, and nothing in it: most directories fill one page of eight.
+    buffer.0.reserve(ROOM / 8);
     loop {
-        // SAFETY: the buffer is that many bytes long and lives during the call.
+        // SAFETY: the buffer has room for that many bytes and lives during the call.
         let filled = cerr(unsafe {
             libc::syscall(
                 libc::SYS_getdents64,

@@ -11,6 +11,7 @@ mod links;
 mod verify;
 mod walk;
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, Permissions};
@@ -130,10 +131,14 @@ fn search(policy: &Policy, root: &Path, cache: &Path, found: &mut Found) -> Resu
     let Some(walk) = Walk::new(policy, found, root, depth)? else {
         return Ok(());
     };
-    let header = index::header(root, fingerprint(policy));
-    let file = cache.join(file_name(&header));
+    let file = cache.join(slot(policy, root));
     let bytes = fs::read(&file).unwrap_or_default();
-    let known = Index::read(&bytes, &header).unwrap_or_default();
+    // It goes over every rule, and most projects are too small to need it.
+    let header = LazyCell::new(|| index::header(root, fingerprint(policy)));
+    let known = match bytes.is_empty() {
+        true => Index::default(),
+        false => Index::read(&bytes, &header).unwrap_or_default(),
+    };
     let walked = walk.run(&known)?;
     found.listed += walked.listed;
     let worth_it = known.len() > 0 || walked.listed >= WORTH_AN_INDEX;
@@ -162,9 +167,12 @@ fn fingerprint(policy: &Policy) -> u64 {
     hasher.finish()
 }
 
-fn file_name(header: &[u8]) -> String {
+/// The name of the file where an index is kept. What it was made from stands in the file: should two lists
+/// of rules share the name, each start by another one walks.
+fn slot(policy: &Policy, root: &Path) -> String {
     let mut hasher = DefaultHasher::new();
-    header.hash(&mut hasher);
+    let rules = [&policy.read, &policy.write].map(|list| list.rules().len());
+    (root.as_os_str(), rules).hash(&mut hasher);
     format!("{:016x}.index", hasher.finish())
 }
 
