@@ -15,7 +15,7 @@ use crate::config;
 /// The command sees the project, may write there, and sees nothing that a deny_read rule hides. It
 /// ends with the command's own exit code, or 125 when aigate itself failed, 126 when the command
 /// cannot be executed, 127 when there is none of that name.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Exec {
     /// Apply this profile of the configuration as well, or take the command for this tool
     #[arg(long, short, value_name = "NAME")]
@@ -35,6 +35,18 @@ pub(super) struct Exec {
 }
 
 impl Exec {
+    /// The form without options, which takes no parser to read: `exec -- CMD`.
+    pub(super) fn plain(mut words: impl Iterator<Item = OsString>) -> Option<Self> {
+        let starts = ["exec", "--"]
+            .iter()
+            .all(|word| words.next().is_some_and(|next| next == *word));
+        let command: Vec<OsString> = words.collect();
+        (starts && !command.is_empty()).then(|| Self {
+            command,
+            ..Self::default()
+        })
+    }
+
     pub(super) fn run(self) -> ExitCode {
         let mut words = self.command.into_iter();
         let request = config::Request::here().map(|config| Request {
@@ -56,6 +68,43 @@ impl Exec {
             report::dry_run(exec::dry_run(&request))
         } else {
             report::ended(tool::run_any(request))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    enum Whole {
+        Exec(Exec),
+    }
+
+    /// What is read without the parser is what the parser reads.
+    #[test]
+    fn the_form_without_options_is_read_as_the_parser_reads_it() {
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        for line in [
+            "exec -- true",
+            "exec -- sh -c x",
+            "exec -- -- --dry-run",
+            "exec -- --profile x",
+        ] {
+            let plain = Exec::plain(words(line).into_iter()).expect(line);
+            let Whole::Exec(parsed) = Whole::parse_from([words("aigate"), words(line)].concat());
+            assert_eq!(format!("{plain:?}"), format!("{parsed:?}"), "{line}");
+        }
+        for line in [
+            "exec --",
+            "exec",
+            "exec true",
+            "exec --dry-run -- true",
+            "hook -- true",
+        ] {
+            assert!(Exec::plain(words(line).into_iter()).is_none(), "{line}");
         }
     }
 }

@@ -99,6 +99,9 @@ pub fn main() -> ExitCode {
         };
     }
     shim::follow_upgrade();
+    if let Some(command) = exec::Exec::plain(std::env::args_os().skip(1)) {
+        return command.run();
+    }
     match Frequent::try_parse() {
         Ok(Frequent::Exec(command)) => return command.run(),
         Ok(Frequent::Hook(command)) => return command.run(),
