@@ -145,6 +145,11 @@ impl<'i> Index<'i> {
         self.nodes[at].name
     }
 
+    /// Every directory, in the order of their numbers.
+    pub(super) fn all(&'i self) -> impl Iterator<Item = Known<'i>> {
+        (0..self.nodes.len()).map(|at| Known { index: self, at })
+    }
+
     pub(super) fn root(&'i self) -> Option<Known<'i>> {
         (!self.nodes.is_empty()).then_some(Known { index: self, at: 0 })
     }

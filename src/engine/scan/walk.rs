@@ -88,11 +88,35 @@ impl<'a> Walk<'a> {
 
     pub(super) fn run(mut self, index: &Index<'_>) -> Result<Walked, Error> {
         self.now = verify::identities(index, self.root.as_fd(), self.clock);
-        self.directory(b"", index.root(), false, 0)?;
+        if !self.recall(index) {
+            self.directory(b"", index.root(), false, 0)?;
+        }
         Ok(Walked {
             writer: self.writer,
             listed: self.listed,
         })
+    }
+
+    /// Takes over what stands in the index where every directory of it is the same still; whether that is so.
+    /// There is nothing to write then, and nothing to go into.
+    fn recall(&mut self, index: &Index<'_>) -> bool {
+        let is_same = |(known, now): (Known<'_>, &Now)| {
+            let identity = known.identity();
+            identity.inode != 0 && *now == Now::Is(identity)
+        };
+        let all_same = index.all().zip(&self.now).all(is_same);
+        if index.root().is_none() || !all_same {
+            return false;
+        }
+        let root = self.path.clone();
+        for known in index.all().filter(|known| !known.named().is_empty()) {
+            self.path = root.join(part(&index.path(known.number())));
+            for named in known.named() {
+                self.record(named.name, named.what);
+            }
+        }
+        self.path = root;
+        true
     }
 
     /// The directory at hand, relative to the root.
