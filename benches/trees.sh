@@ -1,5 +1,5 @@
 #!/bin/sh
-# How long does a sandboxed `true` take in a project of 1000, 10 000 and 100 000 files, a tenth as many
+# How long does a sandboxed `true` take in a project of 1000, 10 000, 50 000 and 100 000 files, a tenth as many
 # directories, and ten hidden files at different depths? aigate finds them by its built-in rules, bwrap is
 # given the same masks; with no sandbox beside them, in turns of random order, in one run. The first start,
 # which lists the project, is not counted. Only the ratios mean something on another machine.
@@ -36,7 +36,7 @@ def tree(count):
     return str(home), [str(file) for file in hidden]
 
 ways = {}
-for count in (1000, 10_000, 100_000):
+for count in (1000, 10_000, 50_000, 100_000):
     home, hidden = tree(count)
     ours = [aigate, "exec", "--"]
     # The first start writes the index; both hide what they are to hide.
@@ -47,7 +47,7 @@ for count in (1000, 10_000, 100_000):
     for name, words in (("true", []), ("bwrap", bwrap(f"{home}/app", hidden)), ("aigate", ours)):
         ways[name, count] = (home, [*words, "/bin/true"])
 median = medians(ways, turns)
-for count in (1000, 10_000, 100_000):
+for count in (1000, 10_000, 50_000, 100_000):
     true, peer, ours = (median[name, count] for name in ("true", "bwrap", "aigate"))
     print(f"{count:7} files   true {true:6.2f}   bwrap {peer:6.2f}   aigate {ours:6.2f} ms   "
           f"aigate / bwrap {ours / peer:5.2f}   beside 1000 files {ours / median['aigate', 1000]:5.2f}")
