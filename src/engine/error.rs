@@ -19,6 +19,11 @@ pub enum Error {
         what: &'static str,
         source: io::Error,
     },
+    /// A process of ours beside the sandbox could not be started, so nothing would do this.
+    Unstarted {
+        what: &'static str,
+        source: io::Error,
+    },
     /// A path of the policy could not be looked at.
     Path { path: PathBuf, source: io::Error },
     /// A hidden file has names that were not found, by which it could be read.
@@ -62,6 +67,11 @@ impl fmt::Display for Error {
                  lacks; nothing was run"
             ),
             Self::Call { what, source } => write!(f, "{what}: {source}"),
+            Self::Unstarted { what, source } => write!(
+                f,
+                "the sandbox was ended because nothing could be started to {what}: {source}; \
+                 is the limit on processes used up (`ulimit -u`)?"
+            ),
             Self::Path { path, source } => write!(f, "{}: {source}", path.display()),
             Self::HardLinks { path, unseen } => write!(
                 f,

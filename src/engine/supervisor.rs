@@ -236,12 +236,13 @@ impl Supervisor<'_> {
         let result = loop {
             let woken = self.sleep(&signals)?;
             self.forward(&signals)?;
+            let mut done = Ok(());
             if woken.reported {
                 match Report::receive(&self.control) {
                     Ok(Some((Report::Namespaces, received))) => self.namespaces = received,
                     Ok(Some((Report::Network, _))) => self.take_sockets()?,
                     Ok(Some((Report::Listener, received))) => self.take_listener(received),
-                    Ok(Some((Report::Ready, _))) => self.command_starts()?,
+                    Ok(Some((Report::Ready, _))) => done = self.command_starts(),
                     Ok(Some((Report::Stopped, _))) => stop_with_the_command(),
                     Ok(Some((report, _))) => break self.outcome(report),
                     // A reset is how a killed peer looks; either way init is gone.
@@ -249,12 +250,12 @@ impl Supervisor<'_> {
                 }
             }
             // After the report: when the command has ended, those who help it may have failed for that.
-            let served = self.begin(woken.called, woken.asked);
+            let done = done.and_then(|()| self.begin(woken.called, woken.asked));
             if woken.deserted {
                 // The kernel would say so again and again.
                 self.listener = None;
             }
-            if let Err(error) = served.and_then(|()| self.replace(&woken.ended)) {
+            if let Err(error) = done.and_then(|()| self.replace(&woken.ended)) {
                 if kill(self.init, Signal::SIGKILL).is_err() {
                     // It belongs to somebody else, and ends when nobody is here any more.
                     let _ = shutdown(self.control.as_raw_fd(), Shutdown::Both);

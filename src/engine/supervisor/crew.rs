@@ -31,6 +31,17 @@ pub(super) enum Role {
     Guard,
 }
 
+impl Role {
+    /// What would not be done without one.
+    fn duty(self) -> &'static str {
+        match self {
+            Self::Keeper => "keep its masks in place",
+            Self::Broker => "serve its network",
+            Self::Guard => "answer what the kernel asks",
+        }
+    }
+}
+
 /// A process of ours beside the sandbox; ends with it.
 pub(super) struct Helper {
     pub(super) role: Role,
@@ -60,7 +71,9 @@ impl Supervisor<'_> {
     }
 
     pub(super) fn start(&mut self, role: Role) -> Result<(), Error> {
-        match process::clone3(0).map_err(call("fork"))? {
+        let what = role.duty();
+        let failed = |source| Error::Unstarted { what, source };
+        match process::clone3(0).map_err(failed)? {
             Cloned::Parent { pid, pidfd } => {
                 let pid = Pid::from_raw(pid);
                 self.helpers.push(Helper { role, pid, pidfd });
