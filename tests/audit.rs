@@ -147,30 +147,17 @@ fn no_program_starts_without_its_guard() {
     run.args(["-c", "echo up; while :; do /bin/true; done"]);
     let mut host = Host::start(run);
     assert_eq!(host.line(), "up");
-    let is_asked = |process: &fs::DirEntry| {
-        let handles = fs::read_dir(process.path().join("fd"));
-        let mut handles = handles.into_iter().flatten().flatten();
-        handles.any(|handle| {
-            let target = fs::read_link(handle.path()).unwrap_or_default();
-            target.to_string_lossy().contains("seccomp notify")
-        })
-    };
-    let parent = format!("PPid:\t{}\n", host.id());
-    let asked = || {
-        let processes = fs::read_dir("/proc").unwrap().flatten().filter(|process| {
-            let status = fs::read_to_string(process.path().join("status")).unwrap_or_default();
-            status.contains(&parent)
-        });
-        let asked = processes.filter(is_asked);
-        asked.map(|process| process.file_name()).collect::<Vec<_>>()
-    };
+    let supervisor = i32::try_from(host.id()).unwrap();
+    let mut asked = Vec::new();
     // A keeper has the descriptor for its first moment, and lets go of it.
-    let guard = loop {
-        if let [guard] = &asked()[..] {
-            break guard.to_string_lossy().parse().unwrap();
-        }
-    };
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(guard), nix::sys::signal::SIGKILL).unwrap();
+    let alone = process::at_last(|| {
+        asked = process::children(supervisor);
+        asked.retain(|id| process::is_asked(*id));
+        asked.len() == 1
+    });
+    assert!(alone, "a guard: {asked:?}");
+    let guard = nix::unistd::Pid::from_raw(asked[0]);
+    nix::sys::signal::kill(guard, nix::sys::signal::SIGKILL).unwrap();
     assert_eq!(host.end().code(), Some(125));
 }
 

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+use support::process::{children, is_asked, is_broker};
 use support::{Host, World, place, process, skip};
 
 const ROUNDS: usize = 60;
@@ -360,31 +361,6 @@ fn group(id: i32) -> Option<i32> {
     let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let fields: Vec<_> = text.rsplit_once(')')?.1.split_whitespace().collect();
     (fields[0] != "Z").then(|| fields[2].parse().unwrap())
-}
-
-fn children(parent: i32) -> Vec<i32> {
-    let path = format!("/proc/{parent}/task/{parent}/children");
-    let list = fs::read_to_string(path).unwrap_or_default();
-    list.split_whitespace()
-        .filter_map(|id| id.parse().ok())
-        .collect()
-}
-
-/// Whether the kernel asks this process: it has the descriptor.
-fn is_asked(id: i32) -> bool {
-    let handles = fs::read_dir(format!("/proc/{id}/fd"));
-    let mut handles = handles.into_iter().flatten().flatten();
-    handles.any(|handle| {
-        let target = fs::read_link(handle.path()).unwrap_or_default();
-        target.to_string_lossy().contains("seccomp notify")
-    })
-}
-
-fn is_broker(id: i32) -> bool {
-    let tasks = fs::read_dir(format!("/proc/{id}/task"));
-    let names = tasks.into_iter().flatten().flatten();
-    let mut names = names.map(|task| fs::read_to_string(task.path().join("comm")));
-    names.any(|name| name.is_ok_and(|name| name.trim_end() == "aigate-broker"))
 }
 
 /// Whether a process is the first one of a process namespace of its own.

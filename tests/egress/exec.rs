@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::proxies::proxy;
-use crate::support::place;
+use crate::support::{place, process};
 use crate::world::*;
 
 const GET: &str = "curl -sS -m 20";
@@ -249,18 +249,9 @@ fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 
 /// The process of a run that serves its network.
 fn broker_of(supervisor: u32) -> Option<Pid> {
-    let children = format!("/proc/{supervisor}/task/{supervisor}/children");
-    let children = std::fs::read_to_string(children).ok()?;
-    let is_broker = |id: &&str| {
-        let tasks = std::fs::read_dir(format!("/proc/{id}/task"));
-        let mut tasks = tasks.into_iter().flatten().flatten();
-        tasks.any(|task| {
-            std::fs::read_to_string(task.path().join("comm"))
-                .is_ok_and(|name| name.trim_end() == "aigate-broker")
-        })
-    };
-    let id = children.split_whitespace().find(is_broker)?;
-    id.parse().ok().map(Pid::from_raw)
+    let family = process::children(i32::try_from(supervisor).ok()?);
+    let broker = family.into_iter().find(|id| process::is_broker(*id));
+    broker.map(Pid::from_raw)
 }
 
 /// Sends a word to the published port; the connection and what came back.

@@ -82,7 +82,7 @@ fn a_run_ends_with_its_command_though_others_hold_the_terminal() {
 }
 
 /// KiB of files that a process has mapped in memory.
-fn mapped(process: u32) -> u64 {
+fn mapped(process: i32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("RssFile:"));
     line.unwrap()
@@ -97,12 +97,12 @@ fn mapped(process: u32) -> u64 {
 fn who_waits_lets_go_of_the_program() {
     let world = World::new();
     let mut run = world.exec("/bin/sh");
-    run.arg("-c").arg("echo ready; sleep 60");
+    // The guard is started for the file.
+    run.arg("-c").arg(": >/tmp/made; echo ready; sleep 60");
     let supervisor = Host::start(run);
     assert_eq!(supervisor.line(), "ready");
-    let own = supervisor.id();
-    let list = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap();
-    let others = list.split_whitespace().map(|id| id.parse().unwrap());
+    let own = i32::try_from(supervisor.id()).unwrap();
+    let others = process::children(own).into_iter();
     let before = mapped(own);
     for process in others.chain([own]) {
         assert!(at_last(|| mapped(process) < before / 2), "of {before} KiB");

@@ -1,6 +1,7 @@
 //! Running commands with a time limit, and processes outside that end with their test.
 
 use std::fmt;
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -157,6 +158,33 @@ fn gathered(parts: &mpsc::Receiver<Vec<u8>>) -> String {
         bytes.extend(part);
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The children of a process.
+pub(crate) fn children(parent: i32) -> Vec<i32> {
+    let path = format!("/proc/{parent}/task/{parent}/children");
+    let list = fs::read_to_string(path).unwrap_or_default();
+    list.split_whitespace()
+        .filter_map(|id| id.parse().ok())
+        .collect()
+}
+
+/// Whether the kernel asks this process: it has the descriptor.
+pub(crate) fn is_asked(id: i32) -> bool {
+    let handles = fs::read_dir(format!("/proc/{id}/fd"));
+    let mut handles = handles.into_iter().flatten().flatten();
+    handles.any(|handle| {
+        let target = fs::read_link(handle.path()).unwrap_or_default();
+        target.to_string_lossy().contains("seccomp notify")
+    })
+}
+
+/// Whether this process serves the network of a sandbox.
+pub(crate) fn is_broker(id: i32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{id}/task"));
+    let names = tasks.into_iter().flatten().flatten();
+    let mut names = names.map(|task| fs::read_to_string(task.path().join("comm")));
+    names.any(|name| name.is_ok_and(|name| name.trim_end() == "aigate-broker"))
 }
 
 /// A process outside the sandbox: the victim, the listener, the daemon. Ends with this guard.

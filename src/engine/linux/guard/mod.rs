@@ -84,7 +84,7 @@ pub(in crate::engine) struct Post<'a> {
     pub(in crate::engine) tell: &'a Tell<'a>,
 }
 
-/// Guards a sandbox until it ends; the caller has one thread.
+/// Guards a sandbox until it ends, or nobody is left in it who could ask; the caller has one thread.
 pub(in crate::engine) fn run(
     mut policy: Policy,
     live: &mut Live<'_>,
@@ -100,17 +100,17 @@ pub(in crate::engine) fn run(
     notify::answer_at_once(post.listener);
     let mut guard = Guard::new(policy, post);
     let wait = Wait::default();
-    let sources = [post.init, policy_files.as_fd(), post.listener];
-    let mut ready = sources.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-    let mut listened_to = ready.len();
     loop {
-        match wait.poll(&mut ready[..listened_to], PollTimeout::NONE) {
-            Ok(()) => {}
-            Err(nix::Error::EINTR) => continue,
+        let sources = [post.listener, post.init, policy_files.as_fd()];
+        let mut ready = sources.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        match wait.poll(&mut ready, PollTimeout::NONE) {
+            Ok(()) | Err(nix::Error::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let [ended, changed, asked] = ready.each_ref().map(|fd| fd.any() == Some(true));
-        if ended {
+        // Nobody is left who could ask, and the kernel would say so again and again.
+        let deserted = ready[0].revents() == Some(PollFlags::POLLHUP);
+        let [asked, ended, changed] = ready.map(|fd| fd.any() == Some(true));
+        if ended || deserted {
             return Ok(Ending::SandboxEnded);
         }
         if changed
@@ -119,11 +119,7 @@ pub(in crate::engine) fn run(
         {
             guard.follow(changed);
         }
-        let gone = |fd: &PollFd<'_>| fd.revents() == Some(PollFlags::POLLHUP);
-        if gone(&ready[2]) {
-            // Nobody is left who could ask, and the kernel would say so again and again.
-            listened_to = 2;
-        } else if asked && let Some(asked) = notify::receive(post.listener)? {
+        if asked && let Some(asked) = notify::receive(post.listener)? {
             let answer = guard.decide(&asked);
             notify::answer(post.listener, &asked, answer)?;
         }
